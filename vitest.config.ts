@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // real files and real child processes: on a loaded two-core machine a Node start takes a second
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    unstubEnvs: true,
+    restoreMocks: true,
+    coverage: { include: ['src/**/*.ts'], reportsDirectory: 'coverage' },
+  },
+});
