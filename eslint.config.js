@@ -1,0 +1,161 @@
+import { builtinModules } from 'node:module';
+import eslint from '@eslint/js';
+import tsdoc from 'eslint-plugin-tsdoc';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** The layers: each folder of src, and the folders beside it that it may import (src/*.ts is open to all). */
+const layers = {
+  store: [],
+  otel: ['store'],
+  analyze: [],
+  alert: ['analyze'],
+  archive: ['store'],
+  portal: ['store', 'analyze', 'alert'],
+};
+
+/** Where files are opened; everything else gets what it needs from there. */
+const opensFiles = ['store', 'archive'];
+
+const files = {
+  regex: '^node:fs(/promises)?$',
+  message: 'Files are opened in src/store and src/archive only.',
+};
+const openTelemetry = { regex: '^@opentelemetry/', message: 'OpenTelemetry belongs to src/otel.' };
+const withoutPrefix = builtinModules
+  .filter((name) => !name.startsWith('_'))
+  .map((name) => ({ name, message: `Write node:${name}.` }));
+
+/** One block of import rules. A later block replaces an earlier one, hence everything in each. */
+function imports(patterns) {
+  return { 'no-restricted-imports': ['error', { paths: withoutPrefix, patterns }] };
+}
+
+function layer([folder, allowed]) {
+  const above = allowed.length === 0 ? '' : `(?!(${allowed.join('|')})/)`;
+  return {
+    files: [`src/${folder}/**/*.ts`],
+    rules: imports([
+      {
+        // from src/folder/x.ts, and from src/folder/sub/x.ts
+        regex: `^(\\.\\./(?=[^.]+/)|\\.\\./\\.\\./)${above}[^./]+/`,
+        message: `src/${folder} imports from src/*.ts${allowed.map((name) => `, src/${name}`).join('')} only.`,
+      },
+      { regex: '/cli/', message: 'Nobody imports the command line.' },
+      ...(opensFiles.includes(folder) ? [] : [files]),
+      ...(folder === 'otel' ? [] : [openTelemetry]),
+    ]),
+  };
+}
+
+export default defineConfig(
+  globalIgnores(['build/', 'coverage/', 'dist/', 'dist-*/']),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  eslint.configs.recommended,
+  {
+    rules: {
+      eqeqeq: 'error',
+      'object-shorthand': 'error',
+      'prefer-template': 'error',
+      ...imports([]),
+    },
+  },
+
+  // TypeScript, with types
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-exports': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/prefer-nullish-coalescing': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+
+      // numbers and booleans say what they are in a message
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      '@typescript-eslint/restrict-plus-operands': ['error', { allowNumberAndString: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      // with noUncheckedIndexedAccess, `!` is how a loop says that its bound is the proof
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // async without await is how a contract that returns a promise turns a throw into a rejection
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+
+  // the library
+  {
+    files: ['src/**/*.ts'],
+    plugins: { tsdoc },
+    rules: {
+      'tsdoc/syntax': 'error',
+      'no-console': 'error',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Export by name.' },
+        { selector: 'TSEnumDeclaration', message: 'Write a union of strings, from an `as const` array.' },
+        { selector: 'TSModuleDeclaration[global!=true]', message: 'Modules are files.' },
+      ],
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Read in src/environment.ts, by register and by the command line.',
+        },
+        ...['exit', 'stdout', 'stdin'].map((property) => ({
+          object: 'process',
+          property,
+          message: 'It belongs to the command line.',
+        })),
+      ],
+    },
+  },
+  { files: ['src/environment.ts', 'src/otel/register.ts'], rules: { 'no-restricted-properties': 'off' } },
+  // an empty environment variable means an unset one: what `||` says
+  { files: ['src/environment.ts'], rules: { '@typescript-eslint/prefer-nullish-coalescing': 'off' } },
+  { files: ['src/cli/**/*.ts'], rules: { 'no-restricted-properties': 'off', ...imports([openTelemetry]) } },
+
+  // its layers
+  {
+    files: ['src/*.ts'],
+    ignores: ['src/index.ts'],
+    rules: imports([
+      { regex: '^\\.\\.?/[^.]+/', message: 'src/*.ts is the lowest layer: it imports from itself only.' },
+      files,
+      openTelemetry,
+    ]),
+  },
+  {
+    files: ['src/index.ts'],
+    rules: imports([{ regex: '/cli/', message: 'Nobody imports the command line.' }]),
+  },
+  ...Object.entries(layers).map(layer),
+
+  // what is read by people and run by hand: parsed JSON is `any` there, and that is fine
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'examples/**/*.ts', '*.config.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: {
+      globals: { process: 'readonly', performance: 'readonly', console: 'readonly', Buffer: 'readonly' },
+    },
+  },
+);
