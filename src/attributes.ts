@@ -1,0 +1,65 @@
+import { formatNumber, formatString } from './json.js';
+import { shown } from './options.js';
+
+/**
+ * What an attribute can be: a string, a finite number, a boolean, or an array of one of them.
+ *
+ * @public
+ */
+export type AttributeValue = string | number | boolean | readonly string[] | readonly number[] | readonly boolean[];
+
+/**
+ * Attributes of a series, by key. A key is a well-formed string of at least one character; order means nothing.
+ *
+ * @public
+ */
+export interface Attributes {
+  /** The value of one attribute. */
+  readonly [key: string]: AttributeValue;
+}
+
+/** `,"attributes":{…}` with its keys sorted, or nothing where there are none. */
+export function formatAttributes(attributes: Attributes): string {
+  const keys = Object.keys(attributes);
+  if (keys.length === 0) return '';
+  if (keys.length > 1) keys.sort();
+  let text = '';
+  for (const key of keys) {
+    // The start text of a record must not stand inside one, so this one key is written with an escape.
+    const name = key === 'timestamp' ? '"\\u0074imestamp"' : JSON.stringify(key);
+    text += `${text === '' ? '' : ','}${name}:${formatValue(attributes[key] as AttributeValue)}`;
+  }
+  return `,"attributes":{${text}}`;
+}
+
+function formatValue(value: AttributeValue): string {
+  if (typeof value === 'string') return formatString(value);
+  if (typeof value === 'number') return formatNumber(value);
+  return typeof value === 'boolean' ? `${value}` : `[${value.map(formatValue).join(',')}]`;
+}
+
+/** What is wrong with attributes, if anything. */
+export function attributesProblem(attributes: unknown): string | undefined {
+  if (attributes === undefined) return undefined;
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) {
+    return `attributes must be an object, got ${shown(attributes)}`;
+  }
+  for (const key of Object.keys(attributes)) {
+    if (key === '' || !key.isWellFormed()) return `an attribute's key must be well-formed text, got ${shown(key)}`;
+    const value = (attributes as Record<string, unknown>)[key];
+    if (!isAttributeValue(value)) {
+      return `attribute ${shown(key)} must be a string, finite number, boolean or an array of one of them, got ${shown(value)}`;
+    }
+  }
+  return undefined;
+}
+
+function isAttributeValue(value: unknown): value is AttributeValue {
+  if (!Array.isArray(value)) return isScalar(value);
+  const kind = typeof value[0];
+  return value.every((item) => isScalar(item) && typeof item === kind);
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value);
+}

@@ -1,0 +1,23 @@
+export type { Attributes, AttributeValue } from './attributes.js';
+export type { ErrorListener } from './diagnostics.js';
+export { ERROR_CODES, type ErrorCode, MetricsError } from './errors.js';
+export { parseRecord } from './parse.js';
+export {
+  type ExponentialBuckets,
+  formatRecord,
+  type MetricRecord,
+  RECORD_TYPES,
+  type RecordType,
+} from './record.js';
+export {
+  type Counter,
+  createEmitter,
+  type Durability,
+  DURABILITIES,
+  Emitter,
+  type EmitOptions,
+  type EmitterOptions,
+  type EmitterStats,
+  type Gauge,
+  type SeriesOptions,
+} from './store/emitter.js';

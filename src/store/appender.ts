@@ -1,0 +1,209 @@
+import { closeSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { MetricsError } from '../errors.js';
+import { openForAppend, type ShardDirectory } from './directory.js';
+import { Headroom } from './headroom.js';
+import { type FileLock, loadLock } from './lock.js';
+import { liveName } from './shard.js';
+
+/**
+ * Why something was not stored: `full` the file system has no room, `refused` the directory or file is not one to
+ * write into, `io` any other system error.
+ */
+export type Refusal = 'full' | 'refused' | 'io';
+
+/** What an {@link Appender} can be told. */
+export interface AppenderOptions {
+  readonly directory: ShardDirectory;
+  /** Milliseconds for which an open file counts as the live one without looking. Default 1000. */
+  readonly recheckMs?: number | undefined;
+  /** The lock; for tests. */
+  readonly lock?: FileLock | undefined;
+  /** Writes like `fs.writeSync`; for tests that make it fail. */
+  readonly write?: ((fd: number, text: string) => number) | undefined;
+}
+
+interface OpenFile {
+  readonly fd: number;
+  readonly ino: number;
+  readonly dev: number;
+  readonly path: string;
+  lookedAt: number;
+}
+
+/** How long a file that cannot be opened is left alone, so that a broken setup costs the agent next to nothing. */
+const RETRY_OPEN_MS = 1000;
+
+/**
+ * Appends whole lines to live shard files, one write(2) each, and never waits for anybody.
+ *
+ * @remarks
+ * Appenders share the lock, since writes with O_APPEND do not mix; only a sealer takes it alone, on a file that it has
+ * already replaced. So a refused lock means: look whether the path has a new file. Where it has not, somebody else
+ * holds the lock, and the line is appended without it.
+ *
+ * The look also happens once a second, after the lock was taken: what was found to be live under the shared lock
+ * cannot be finished before that lock is let go.
+ */
+export class Appender {
+  readonly #directory: ShardDirectory;
+  readonly #recheckMs: number;
+  readonly #lock: FileLock;
+  readonly #write: (fd: number, text: string) => number;
+  readonly #headroom: Headroom;
+  readonly #files = new Map<number, OpenFile>();
+  readonly #retryAt = new Map<number, number>();
+  #unlocked = 0;
+  #refusal: Refusal | undefined;
+  #error: unknown;
+
+  constructor(options: AppenderOptions) {
+    this.#directory = options.directory;
+    this.#recheckMs = options.recheckMs ?? 1000;
+    this.#lock = options.lock ?? loadLock();
+    this.#write = options.write ?? ((fd, text) => writeSync(fd, text));
+    this.#headroom = new Headroom(options.directory.path);
+  }
+
+  /** Where the shards are. */
+  get directory(): string {
+    return this.#directory.path;
+  }
+
+  /** How many appends went without the lock because a stranger held it. */
+  get unlocked(): number {
+    return this.#unlocked;
+  }
+
+  /** Why the last append that stored less than all stopped. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** The error behind {@link Appender.refusal}, where there was one. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /**
+   * The inode of a shard's live file as this appender last saw it; 0 where it has not opened it.
+   *
+   * @param shard - The shard.
+   */
+  inode(shard: number): number {
+    return this.#files.get(shard)?.ino ?? 0;
+  }
+
+  /**
+   * Opens the live file of a shard, or checks that the open one still is.
+   *
+   * @returns Whether it can be appended to.
+   */
+  open(shard: number): boolean {
+    return this.#attempt(() => {
+      const now = performance.now();
+      const file = this.#files.get(shard);
+      return (file === undefined ? this.#open(shard, now) : this.#look(shard, file, now)) !== undefined;
+    }, false);
+  }
+
+  /**
+   * Appends whole lines.
+   *
+   * @param shard - The shard.
+   * @param lines - One or more lines, each with its newline.
+   * @returns How many bytes were stored: all of them, or fewer, and then `refusal` says why. Never throws.
+   */
+  append(shard: number, lines: string): number {
+    return this.#attempt(() => this.#append(shard, lines), 0);
+  }
+
+  /** Closes the files. What is appended later opens them again. */
+  close(): void {
+    for (const [shard, file] of this.#files) this.#forget(shard, file);
+  }
+
+  #attempt<T>(action: () => T, otherwise: T): T {
+    try {
+      return action();
+    } catch (error) {
+      this.#error = error;
+      this.#refusal = error instanceof MetricsError ? 'refused' : isFull(error) ? 'full' : 'io';
+      if (this.#refusal === 'full') this.#headroom.expire();
+      return otherwise;
+    }
+  }
+
+  #append(shard: number, lines: string): number {
+    const bytes = Buffer.byteLength(lines);
+    const now = performance.now();
+    let file = this.#files.get(shard) ?? this.#open(shard, now);
+    if (file === undefined) return 0;
+    if (!this.#headroom.allows(bytes, now)) {
+      this.#refusal = 'full';
+      this.#error = undefined;
+      return 0;
+    }
+    let locked: boolean;
+    for (;;) {
+      locked = this.#lock.tryShared(file.fd);
+      // Time is read again: this process may have been stopped for long before it got the lock.
+      const lockedAt = performance.now();
+      if (locked && lockedAt - file.lookedAt <= this.#recheckMs) break;
+      const current = this.#look(shard, file, lockedAt);
+      if (current === undefined) return 0;
+      if (current === file) break;
+      file = current;
+    }
+    if (!locked) this.#unlocked += 1;
+    try {
+      const stored = this.#write(file.fd, lines);
+      if (stored < bytes) {
+        // Node reports a full file system as a short count.
+        this.#refusal = 'full';
+        this.#error = undefined;
+        this.#headroom.expire();
+      }
+      return stored;
+    } finally {
+      if (locked) this.#lock.unlock(file.fd);
+    }
+  }
+
+  /** Compares the path's inode with the open file's, and opens the new file where they differ. */
+  #look(shard: number, file: OpenFile, now: number): OpenFile | undefined {
+    const stat = statSync(file.path, { throwIfNoEntry: false });
+    if (stat?.ino === file.ino && stat.dev === file.dev) {
+      file.lookedAt = now;
+      return file;
+    }
+    this.#forget(shard, file);
+    return this.#open(shard, now);
+  }
+
+  #open(shard: number, now: number): OpenFile | undefined {
+    if (now < (this.#retryAt.get(shard) ?? -Infinity)) {
+      this.#refusal = 'refused';
+      return undefined;
+    }
+    this.#retryAt.set(shard, now + RETRY_OPEN_MS);
+    const name = liveName(shard);
+    const { fd, stat } = openForAppend(this.#directory, name);
+    this.#retryAt.delete(shard);
+    const path = join(this.#directory.path, name);
+    const file = { fd, ino: stat.ino, dev: stat.dev, path, lookedAt: -Infinity };
+    this.#files.set(shard, file);
+    return file;
+  }
+
+  #forget(shard: number, file: OpenFile): void {
+    this.#files.delete(shard);
+    this.#lock.unlock(file.fd);
+    closeSync(file.fd);
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
+}

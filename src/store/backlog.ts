@@ -1,0 +1,111 @@
+import { TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
+import type { Appender } from './appender.js';
+
+/** One line that waits to be stored. */
+export interface Line {
+  /** The whole line, newline included. */
+  readonly text: string;
+  /** Series of a gauge: while it waits, a newer line of the same series takes its place. */
+  readonly gauge?: string | undefined;
+}
+
+/**
+ * Appends lines, keeps those that were not wholly stored, and stores them first the next time.
+ *
+ * @remarks
+ * Nothing is stored twice, since only lines that are whole in the file count as stored; the beginning of a line that a full
+ * disk cut off is no record to any reader. A kept line gets the time of its append as timestamp, so that files stay
+ * nearly ordered; its `start` says when its interval began.
+ */
+export class Backlog {
+  readonly #appender: Appender;
+  readonly #maxBytes: number;
+  readonly #kept = new Map<number, Line[]>();
+  #bytes = 0;
+
+  /**
+   * Wraps an appender.
+   *
+   * @param appender - Where lines go.
+   * @param maxBytes - How much may wait, over all shards; what does not fit is lost, and said so.
+   */
+  constructor(appender: Appender, maxBytes: number) {
+    this.#appender = appender;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** How many lines wait. */
+  get size(): number {
+    let lines = 0;
+    for (const kept of this.#kept.values()) lines += kept.length;
+    return lines;
+  }
+
+  /** Shards for which lines wait. */
+  get shards(): number[] {
+    return [...this.#kept.keys()];
+  }
+
+  /**
+   * Appends what waits for a shard, then these lines.
+   *
+   * @param shard - The shard.
+   * @param lines - New lines, perhaps none.
+   * @param timestamp - Now, for what waits.
+   * @returns How many lines were stored, and how many were lost because no more could be kept.
+   */
+  append(shard: number, lines: readonly Line[], timestamp: string): { stored: number; lost: number } {
+    const kept = this.#take(shard);
+    const all = kept.length === 0 ? lines : [...restamped(superseded(kept, lines), timestamp), ...lines];
+    if (all.length === 0) return { stored: 0, lost: 0 };
+    const stored = this.#store(shard, all);
+    return { stored, lost: stored === all.length ? 0 : this.#keep(shard, all.slice(stored)) };
+  }
+
+  /** Appends as one write, and says how many lines of it are whole in the file. */
+  #store(shard: number, lines: readonly Line[]): number {
+    let text = '';
+    for (const line of lines) text += line.text;
+    let bytes = this.#appender.append(shard, text);
+    if (bytes === Buffer.byteLength(text)) return lines.length;
+    let stored = 0;
+    for (const line of lines) {
+      bytes -= Buffer.byteLength(line.text);
+      if (bytes < 0) break;
+      stored += 1;
+    }
+    return stored;
+  }
+
+  #take(shard: number): readonly Line[] {
+    const kept = this.#kept.get(shard);
+    if (kept === undefined) return [];
+    this.#kept.delete(shard);
+    for (const line of kept) this.#bytes -= line.text.length;
+    return kept;
+  }
+
+  #keep(shard: number, lines: readonly Line[]): number {
+    const kept = [];
+    for (const line of lines) {
+      if (this.#bytes + line.text.length > this.#maxBytes) continue;
+      this.#bytes += line.text.length;
+      kept.push(line);
+    }
+    if (kept.length > 0) this.#kept.set(shard, kept);
+    return lines.length - kept.length;
+  }
+}
+
+function superseded(kept: readonly Line[], lines: readonly Line[]): readonly Line[] {
+  const newer = new Set<string>();
+  for (const { gauge } of lines) if (gauge !== undefined) newer.add(gauge);
+  return newer.size === 0 ? kept : kept.filter(({ gauge }) => gauge === undefined || !newer.has(gauge));
+}
+
+function restamped(lines: readonly Line[], timestamp: string): Line[] {
+  return lines.map(({ text, gauge }) => ({
+    text: text.slice(0, TIMESTAMP_START) + timestamp + text.slice(TIMESTAMP_END),
+    gauge,
+  }));
+}

@@ -1,0 +1,469 @@
+import { attributesProblem, type Attributes } from '../attributes.js';
+import { type ErrorListener, Reporter } from '../diagnostics.js';
+import { DEFAULT_SHARDS, MAX_SHARDS, readEnvironment } from '../environment.js';
+import { MetricsError } from '../errors.js';
+import { formatNumber } from '../json.js';
+import { integerOption, shown, wordOption } from '../options.js';
+import {
+  agentId,
+  agentProblem,
+  formatEnd,
+  formatHead,
+  formatSeries,
+  formatStart,
+  MAX_LINE_BYTES,
+  metricProblem,
+  START_TEXT,
+  unitProblem,
+} from '../record.js';
+import { TimestampFormatter } from '../timestamp.js';
+import { createWriterId, defaultAgent } from '../writer.js';
+import { Appender } from './appender.js';
+import { atExit } from './at-exit.js';
+import { Backlog, type Line } from './backlog.js';
+import { shardDirectory } from './directory.js';
+import { Drops } from './drops.js';
+import { shardOf } from './shard.js';
+
+/**
+ * When a record is in its file: `immediate` when `emit` returns, `batched` within the flush interval.
+ *
+ * @public
+ */
+export const DURABILITIES = ['immediate', 'batched'] as const;
+
+/**
+ * One of {@link DURABILITIES}.
+ *
+ * @public
+ */
+export type Durability = (typeof DURABILITIES)[number];
+
+/**
+ * What {@link createEmitter} can be told; every field is optional.
+ *
+ * @public
+ */
+export interface EmitterOptions {
+  /**
+   * Who emits: a number `42` is stored as `agent-42`.
+   *
+   * @defaultValue `CFN_AGENT_ID`, else host name and pid
+   */
+  readonly agent?: string | number | undefined;
+  /**
+   * Directory of the shards. A named directory must exist.
+   *
+   * @defaultValue `CFN_METRICS_DIR`, else `/dev/shm`, else `cfn-metrics-<uid>` in the temporary directory
+   */
+  readonly directory?: string | undefined;
+  /**
+   * Number of shards, 1 to 1024; all writers of a directory should agree.
+   *
+   * @defaultValue `CFN_METRICS_SHARDS`, else 16
+   */
+  readonly shards?: number | undefined;
+  /**
+   * When a record is in its file.
+   *
+   * @defaultValue `'immediate'`
+   */
+  readonly durability?: Durability | undefined;
+  /**
+   * Batched: milliseconds after which records are stored at the latest, 1 to 60,000.
+   *
+   * @defaultValue 100
+   */
+  readonly flushIntervalMs?: number | undefined;
+  /**
+   * Batched: how many bytes may wait while they cannot be stored, at least 65,536. What comes beyond it is lost, and
+   * counted.
+   *
+   * @defaultValue 1,048,576
+   */
+  readonly maxQueueBytes?: number | undefined;
+  /** Receives each kind of trouble once. It may throw; nobody hears of it. */
+  readonly onError?: ErrorListener | undefined;
+}
+
+/**
+ * What describes the series of an instrument or of one emission.
+ *
+ * @public
+ */
+export interface SeriesOptions {
+  /** Unit of the value, at most 63 characters. */
+  readonly unit?: string | undefined;
+  /** What tells series of one metric apart. */
+  readonly attributes?: Attributes | undefined;
+  /**
+   * Who it is about, where that is not the emitter's own agent.
+   *
+   * @defaultValue the emitter's agent
+   */
+  readonly agent?: string | number | undefined;
+}
+
+/**
+ * What {@link Emitter.emit} can be told about one record.
+ *
+ * @public
+ */
+export interface EmitOptions extends SeriesOptions {
+  /**
+   * `counter` adds the value, which must not be negative, to a total; `updowncounter` may add a negative one.
+   *
+   * @defaultValue `'gauge'`
+   */
+  readonly type?: 'gauge' | 'counter' | 'updowncounter' | undefined;
+}
+
+/**
+ * A gauge bound to its series.
+ *
+ * @public
+ */
+export interface Gauge {
+  /**
+   * Records a value.
+   *
+   * @param value - Any number; NaN and the infinities are stored as such.
+   * @returns As {@link Emitter.emit}.
+   */
+  readonly record: (value: number) => boolean;
+}
+
+/**
+ * A counter or up-down counter bound to its series.
+ *
+ * @public
+ */
+export interface Counter {
+  /**
+   * Adds to the counter.
+   *
+   * @param value - A finite number; of a counter not negative.
+   * @returns As {@link Emitter.emit}.
+   */
+  readonly add: (value: number) => boolean;
+}
+
+/**
+ * What became of the records of an emitter.
+ *
+ * @public
+ */
+export interface EmitterStats {
+  /** Records that are in their file. */
+  readonly stored: number;
+  /** Batched: records that wait. */
+  readonly queued: number;
+  /**
+   * Records that are lost, by reason: `invalid` refused as bad input, `full` the file system has no room, `refused`
+   * the directory or file is not one to write into, `io` another system error, `backlog` more waited than may,
+   * `closed` emitted after `close()`.
+   */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Appends made without the lock because a stranger held it for himself. */
+  readonly unlocked: number;
+}
+
+interface Series {
+  readonly shard: number;
+  readonly head: string;
+  /** What follows the value, up to `start`. */
+  readonly tail: string;
+  /** What follows `start`. */
+  readonly end: string;
+  readonly type: 'gauge' | 'counter' | 'updowncounter';
+  /** When the last point of a counter ended, which is where the next one starts. */
+  start: string;
+}
+
+/** Series whose text is remembered; beyond it the memory starts anew. */
+const MAX_SERIES = 4096;
+/** Batched: a shard's queue is stored when it has grown to this. */
+const BATCH_CHARS = 65_536;
+
+/**
+ * Appends records of one agent to the shards. Made by {@link createEmitter}.
+ *
+ * @remarks
+ * Nothing here throws or waits: what is wrong with a record, and what cannot be stored, makes `emit` return false, is
+ * counted in {@link Emitter.stats}, stored as the counter `cfn.metrics.dropped` as soon as that is possible, and told
+ * to `onError` once a kind.
+ *
+ * @public
+ */
+export class Emitter {
+  readonly #agent: string;
+  readonly #shards: number;
+  readonly #appender: Appender;
+  readonly #backlog: Backlog;
+  readonly #writer = createWriterId();
+  readonly #clock = new TimestampFormatter();
+  readonly #drops: Drops;
+  readonly #reporter: Reporter;
+  readonly #series = new Map<string, Series>();
+  readonly #batched: boolean;
+  readonly #flushIntervalMs: number;
+  readonly #queues = new Map<number, { lines: Line[]; chars: number }>();
+  readonly #release: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #stored = 0;
+  #closed: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(options: EmitterOptions) {
+    const environment = readEnvironment();
+    this.#agent = agentId(options.agent ?? environment.agent ?? defaultAgent());
+    const problem = agentProblem(this.#agent);
+    if (problem !== undefined) throw new MetricsError('ERR_METRICS_OPTION', problem);
+    const bounds = { min: 1, max: MAX_SHARDS };
+    this.#shards = integerOption('shards', options.shards, environment.shards ?? DEFAULT_SHARDS, bounds);
+    this.#batched = wordOption('durability', options.durability, 'immediate', DURABILITIES) === 'batched';
+    this.#flushIntervalMs = integerOption('flushIntervalMs', options.flushIntervalMs, 100, { min: 1, max: 60_000 });
+    const maxQueueBytes = integerOption('maxQueueBytes', options.maxQueueBytes, 1_048_576, { min: BATCH_CHARS });
+    this.#appender = new Appender({ directory: shardDirectory(options.directory ?? environment.directory) });
+    this.#backlog = new Backlog(this.#appender, maxQueueBytes);
+    this.#drops = new Drops(this.#agent, this.#writer, this.#now());
+    this.#reporter = new Reporter(options.onError);
+    this.#release = atExit(() => this.flush());
+  }
+
+  /**
+   * Records one value.
+   *
+   * @param metric - Instrument name, as in {@link MetricRecord}.
+   * @param value - Any number; of a counter finite and not negative, of an up-down counter finite.
+   * @param options - What describes the series.
+   * @returns `immediate`: whether the record is in its file. `batched`: whether it was accepted. False for bad input, for
+   * what cannot be stored, and after `close()`. Never throws.
+   */
+  emit(metric: string, value: number, options: EmitOptions = {}): boolean {
+    try {
+      const series = this.#findSeries(metric, options);
+      return series !== undefined && this.#record(series, value);
+    } catch (error) {
+      // Getters and proxies among the options may throw.
+      return this.#refuse(String(error));
+    }
+  }
+
+  /**
+   * Binds a gauge to its series, so that recording formats nothing but the time and the value.
+   *
+   * @param metric - Instrument name.
+   * @param options - What describes the series.
+   * @returns The gauge; where name or options are bad, one whose `record` returns false.
+   */
+  gauge(metric: string, options: SeriesOptions = {}): Gauge {
+    return { record: this.#bind(metric, options, 'gauge') };
+  }
+
+  /**
+   * Binds a counter to its series.
+   *
+   * @param metric - Instrument name.
+   * @param options - What describes the series.
+   * @returns The counter; where name or options are bad, one whose `add` returns false.
+   */
+  counter(metric: string, options: SeriesOptions = {}): Counter {
+    return { add: this.#bind(metric, options, 'counter') };
+  }
+
+  /**
+   * Binds an up-down counter to its series.
+   *
+   * @param metric - Instrument name.
+   * @param options - What describes the series.
+   * @returns The counter; where name or options are bad, one whose `add` returns false.
+   */
+  upDownCounter(metric: string, options: SeriesOptions = {}): Counter {
+    return { add: this.#bind(metric, options, 'updowncounter') };
+  }
+
+  /**
+   * Stores what waits, synchronously.
+   *
+   * @returns Whether nothing waits any longer.
+   */
+  flush(): boolean {
+    for (const shard of new Set([...this.#queues.keys(), ...this.#backlog.shards])) this.#flushShard(shard);
+    this.#storeDrops();
+    return this.#backlog.size === 0;
+  }
+
+  /**
+   * Stores what waits and closes the files. What is emitted afterwards is refused, and counted as `closed`.
+   *
+   * @returns The same promise each time; it never rejects.
+   */
+  close(): Promise<void> {
+    this.#closed ??= Promise.resolve(this.#end());
+    return this.#closed;
+  }
+
+  /** Counts what became of the records so far. */
+  stats(): EmitterStats {
+    let queued = this.#backlog.size;
+    for (const { lines } of this.#queues.values()) queued += lines.length;
+    return { stored: this.#stored, queued, dropped: this.#drops.totals(), unlocked: this.#appender.unlocked };
+  }
+
+  #end(): void {
+    this.flush();
+    clearTimeout(this.#timer);
+    this.#release();
+    this.#appender.close();
+  }
+
+  #now(): string {
+    return this.#clock.format(Date.now());
+  }
+
+  #bind(metric: string, options: SeriesOptions, type: Series['type']): (value: number) => boolean {
+    let series: Series | undefined;
+    try {
+      series = this.#makeSeries(metric, { ...options, type });
+    } catch (error) {
+      this.#refuse(String(error));
+    }
+    if (series === undefined) return () => this.#refuse(`instrument ${shown(metric)} was made with bad options`);
+    const bound = series;
+    return (value) => this.#record(bound, value);
+  }
+
+  #findSeries(metric: string, options: EmitOptions): Series | undefined {
+    const { agent = '', unit = '', type = '', attributes } = options;
+    const shape = attributes === undefined ? '' : JSON.stringify(attributes);
+    const key = `${agent}\n${metric}\n${unit}\n${type}\n${shape}`;
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    const series = this.#makeSeries(metric, options);
+    if (series === undefined) return undefined;
+    if (this.#series.size >= MAX_SERIES) this.#series.clear();
+    this.#series.set(key, series);
+    return series;
+  }
+
+  #makeSeries(metric: string, options: EmitOptions): Series | undefined {
+    const { unit, attributes, type = 'gauge' } = options;
+    const agent = options.agent === undefined ? this.#agent : agentId(options.agent);
+    const problem =
+      agentProblem(agent) ?? metricProblem(metric) ?? unitProblem(unit) ?? attributesProblem(attributes) ?? typeProblem(type);
+    if (problem !== undefined) return this.#refuse(problem) || undefined;
+    const head = formatHead(agent, metric);
+    const gauge = type === 'gauge';
+    const tail = formatSeries(unit, gauge ? undefined : type, attributes);
+    const end = formatEnd(undefined, gauge ? undefined : this.#writer);
+    // 24 characters each for timestamp, start and value, and some for what is around them.
+    const bytes = Buffer.byteLength(head) + Buffer.byteLength(tail) + Buffer.byteLength(end) + 128;
+    if (bytes > MAX_LINE_BYTES) {
+      return this.#refuse(`a record's line must be at most ${MAX_LINE_BYTES} bytes, ${shown(metric)} needs ${bytes}`) || undefined;
+    }
+    return { shard: shardOf(agent, this.#shards), head, tail, end, type, start: this.#now() };
+  }
+
+  #record(series: Series, value: number): boolean {
+    if (this.#closed !== undefined) return this.#drop('closed', 'the emitter is closed');
+    const { type } = series;
+    if (typeof value !== 'number' || (type !== 'gauge' && !isIncrement(value, type))) {
+      return this.#refuse(`value of a ${type} must be a number it can take, got ${shown(value)}`);
+    }
+    const timestamp = this.#now();
+    let text = START_TEXT + timestamp + series.head + formatNumber(value) + series.tail;
+    if (type !== 'gauge') {
+      text += formatStart(series.start);
+      series.start = timestamp;
+    }
+    text += series.end;
+    return this.#batched ? this.#enqueue(series.shard, text) : this.#store(series.shard, text);
+  }
+
+  #store(shard: number, text: string): boolean {
+    const stored = this.#appender.append(shard, text);
+    // A refused append stores nothing; a short one cut the line off, whose bytes alone tell it from a whole one.
+    if (stored === 0 || stored !== Buffer.byteLength(text)) return this.#dropUnstored();
+    this.#stored += 1;
+    if (this.#drops.pending) this.#storeDrops();
+    return true;
+  }
+
+  #enqueue(shard: number, text: string): boolean {
+    let queue = this.#queues.get(shard);
+    if (queue === undefined) this.#queues.set(shard, (queue = { lines: [], chars: 0 }));
+    queue.lines.push({ text });
+    queue.chars += text.length;
+    if (queue.chars >= BATCH_CHARS) this.#flushShard(shard);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.flush();
+    }, this.#flushIntervalMs).unref();
+    return true;
+  }
+
+  #flushShard(shard: number): void {
+    const lines = this.#queues.get(shard)?.lines ?? [];
+    this.#queues.delete(shard);
+    const { stored, lost } = this.#backlog.append(shard, lines, this.#now());
+    this.#stored += stored;
+    if (lost > 0) {
+      this.#drops.count('backlog', lost);
+      this.#dropReport();
+    }
+  }
+
+  #storeDrops(): void {
+    const shard = shardOf(this.#agent, this.#shards);
+    this.#drops.store(this.#now(), (line) => this.#appender.append(shard, line) === Buffer.byteLength(line));
+  }
+
+  #refuse(problem: string): false {
+    return this.#drop('invalid', problem);
+  }
+
+  #drop(reason: string, message: string): false {
+    this.#drops.count(reason);
+    const code = reason === 'closed' ? 'ERR_METRICS_CLOSED' : 'ERR_METRICS_RECORD';
+    this.#reporter.report(reason, () => new MetricsError(code, message));
+    return false;
+  }
+
+  #dropUnstored(): false {
+    this.#drops.count(this.#appender.refusal ?? 'io');
+    return this.#dropReport();
+  }
+
+  #dropReport(): false {
+    const { refusal = 'io', error, directory } = this.#appender;
+    this.#reporter.report(refusal, () => {
+      if (error instanceof MetricsError) return error;
+      const why = refusal === 'full' ? 'no room is left' : String(error);
+      return new MetricsError('ERR_METRICS_STORE', `records cannot be stored in ${directory}: ${why}`, { cause: error });
+    });
+    return false;
+  }
+}
+
+/**
+ * Makes an emitter.
+ *
+ * @param options - Who emits, where to, and when records are in their file.
+ * @throws MetricsError `ERR_METRICS_OPTION` where an option, or a variable in its place, is bad. Nothing else ever
+ * throws, and no file is touched before the first record.
+ *
+ * @public
+ */
+export function createEmitter(options: EmitterOptions = {}): Emitter {
+  return new Emitter(options);
+}
+
+function isIncrement(value: number, type: Series['type']): boolean {
+  return Number.isFinite(value) && (type === 'updowncounter' || value >= 0);
+}
+
+function typeProblem(type: unknown): string | undefined {
+  if (type === 'gauge' || type === 'counter' || type === 'updowncounter') return undefined;
+  return `type must be one of gauge, counter, updowncounter, got ${shown(type)}`;
+}

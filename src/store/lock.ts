@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module';
+
+/**
+ * flock(2) on an open file, never blocking.
+ *
+ * @remarks
+ * The lock belongs to the open file description: threads and processes that opened the file themselves exclude each
+ * other, and the kernel lets go when the holder ends, however it ends.
+ */
+export interface FileLock {
+  /** `flock` where the native module is there, `none` where nothing is ever locked. */
+  readonly kind: 'flock' | 'none';
+  /** Why there is no lock. */
+  readonly reason?: string;
+  /** Takes the lock that any number of appenders hold together; false where somebody holds it exclusively. */
+  readonly tryShared: (fd: number) => boolean;
+  /** Takes the lock for one alone; false where anybody holds it. */
+  readonly tryExclusive: (fd: number) => boolean;
+  /** Lets go. */
+  readonly unlock: (fd: number) => void;
+}
+
+// The values of <sys/file.h>, the same on Linux and macOS.
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const LOCK_UN = 8;
+
+interface FsExt {
+  flockSync(fd: number, flags: number): void;
+}
+
+/**
+ * Loads fs-ext, the native module for flock(2), where it was built for this Node.
+ *
+ * @remarks
+ * It is optional: npm 12 installs it without building it, and a build for one Node major does not load in another.
+ * Appending is as safe against mixed lines without it; see `docs/guarantees.md`.
+ */
+export function loadLock(): FileLock {
+  let ext: FsExt;
+  try {
+    ext = createRequire(import.meta.url)('fs-ext') as FsExt;
+  } catch (error) {
+    const none = (): boolean => true;
+    return { kind: 'none', reason: (error as Error).message, tryShared: none, tryExclusive: none, unlock: () => undefined };
+  }
+  const attempt = (fd: number, flags: number): boolean => {
+    try {
+      ext.flockSync(fd, flags);
+      return true;
+    } catch {
+      // EAGAIN: somebody else has it. Anything else (ENOLCK, ENOSYS) is no lock either.
+      return false;
+    }
+  };
+  return {
+    kind: 'flock',
+    tryShared: (fd) => attempt(fd, LOCK_SH | LOCK_NB),
+    tryExclusive: (fd) => attempt(fd, LOCK_EX | LOCK_NB),
+    unlock: (fd) => void attempt(fd, LOCK_UN),
+  };
+}
