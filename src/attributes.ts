@@ -6,7 +6,8 @@ import { shown } from './options.js';
  *
  * @public
  */
-export type AttributeValue = string | number | boolean | readonly string[] | readonly number[] | readonly boolean[];
+export type AttributeValue =
+  string | number | boolean | readonly string[] | readonly number[] | readonly boolean[];
 
 /**
  * Attributes of a series, by key. A key is a well-formed string of at least one character; order means nothing.
@@ -45,7 +46,8 @@ export function attributesProblem(attributes: unknown): string | undefined {
     return `attributes must be an object, got ${shown(attributes)}`;
   }
   for (const key of Object.keys(attributes)) {
-    if (key === '' || !key.isWellFormed()) return `an attribute's key must be well-formed text, got ${shown(key)}`;
+    if (key === '' || !key.isWellFormed())
+      return `an attribute's key must be well-formed text, got ${shown(key)}`;
     const value = (attributes as Record<string, unknown>)[key];
     if (!isAttributeValue(value)) {
       return `attribute ${shown(key)} must be a string, finite number, boolean or an array of one of them, got ${shown(value)}`;

@@ -21,3 +21,8 @@ export {
   type Gauge,
   type SeriesOptions,
 } from './store/emitter.js';
+export { type ReadCounts, type ReadOptions, readRecords, RecordReader } from './store/reader.js';
+export type { LineCounts } from './store/lines.js';
+export type { FilePosition, Position } from './store/position.js';
+export type { UnreadableFile } from './store/segments.js';
+export { followRecords, Tail, type TailBatch, type TailOptions } from './store/tail.js';

@@ -12,15 +12,26 @@ export function integerOption(name: string, value: unknown, fallback: number, bo
   const { min, max = Number.MAX_SAFE_INTEGER } = bounds;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw new MetricsError('ERR_METRICS_OPTION', `${name} must be a whole number ${range}, got ${shown(value)}`);
+  throw new MetricsError(
+    'ERR_METRICS_OPTION',
+    `${name} must be a whole number ${range}, got ${shown(value)}`,
+  );
 }
 
 /** Reads a string option that must be one of a few words, or its default when it is undefined. */
-export function wordOption<T extends string>(name: string, value: unknown, fallback: T, words: readonly T[]): T {
+export function wordOption<T extends string>(
+  name: string,
+  value: unknown,
+  fallback: T,
+  words: readonly T[],
+): T {
   if (value === undefined) return fallback;
   const word = words.find((candidate) => candidate === value);
   if (word !== undefined) return word;
-  throw new MetricsError('ERR_METRICS_OPTION', `${name} must be one of ${words.join(', ')}, got ${shown(value)}`);
+  throw new MetricsError(
+    'ERR_METRICS_OPTION',
+    `${name} must be one of ${words.join(', ')}, got ${shown(value)}`,
+  );
 }
 
 /** A value as an error message shows it: quoted where it is a string, and never long. */

@@ -1,4 +1,3 @@
-import type { Attributes } from './attributes.js';
 import { type MetricRecord, recordProblem, START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from './record.js';
 
 /** Records whose text is no longer than this are worth remembering piece by piece. */
@@ -106,7 +105,8 @@ export class LineParser {
   #parseCanonical(text: string, start: number, end: number): MetricRecord | undefined {
     if (end - start > MAX_CACHED_CHARS) return undefined;
     const headStart = start + TIMESTAMP_END + BEFORE_AGENT.length;
-    if (!text.startsWith(START_TEXT, start) || !text.startsWith(BEFORE_AGENT, start + TIMESTAMP_END)) return undefined;
+    if (!text.startsWith(START_TEXT, start) || !text.startsWith(BEFORE_AGENT, start + TIMESTAMP_END))
+      return undefined;
     const time = this.#time(text, start + TIMESTAMP_START);
     const headEnd = text.indexOf(BEFORE_VALUE, headStart);
     if (headEnd < 0 || headEnd >= end) return undefined;
@@ -162,7 +162,8 @@ export class LineParser {
     // Points with more keys, such as histograms, are different each time: not worth remembering.
     if (Object.keys(others).length > 0) return undefined;
     const tail = { unit, type, attributes, scope, writer } as Tail;
-    if (recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...tail }) !== undefined) return undefined;
+    if (recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...tail }) !== undefined)
+      return undefined;
     remember(this.#tails, text, tail);
     return tail;
   }

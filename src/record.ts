@@ -8,7 +8,13 @@ import { shown } from './options.js';
  *
  * @public
  */
-export const RECORD_TYPES = ['gauge', 'counter', 'updowncounter', 'histogram', 'exponential_histogram'] as const;
+export const RECORD_TYPES = [
+  'gauge',
+  'counter',
+  'updowncounter',
+  'histogram',
+  'exponential_histogram',
+] as const;
 
 /**
  * One of {@link RECORD_TYPES}.
@@ -214,7 +220,10 @@ export function formatRecord(record: MetricRecord): string {
     formatEnd(record.scope, record.writer);
   const bytes = Buffer.byteLength(line);
   if (bytes <= MAX_LINE_BYTES) return line;
-  throw new MetricsError('ERR_METRICS_RECORD', `a record's line must be at most ${MAX_LINE_BYTES} bytes, got ${bytes}`);
+  throw new MetricsError(
+    'ERR_METRICS_RECORD',
+    `a record's line must be at most ${MAX_LINE_BYTES} bytes, got ${bytes}`,
+  );
 }
 
 /** What breaks the rules in a record, if anything. */
@@ -235,7 +244,8 @@ export function recordProblem(record: MetricRecord): string | undefined {
 }
 
 function timeProblem(name: string, time: unknown): string | undefined {
-  if (typeof time === 'number' && Number.isInteger(time) && time >= MIN_TIME && time <= MAX_TIME) return undefined;
+  if (typeof time === 'number' && Number.isInteger(time) && time >= MIN_TIME && time <= MAX_TIME)
+    return undefined;
   return `${name} must be Unix milliseconds between the years 0 and 9999, got ${shown(time)}`;
 }
 
@@ -260,31 +270,47 @@ function typeProblem({ type, temporality }: MetricRecord): string | undefined {
 function histogramProblem(record: MetricRecord): string | undefined {
   const { type, count, sum, min, max } = record;
   for (const [name, value] of Object.entries({ sum, min, max })) {
-    if (value !== undefined && typeof value !== 'number') return `${name} must be a number, got ${shown(value)}`;
+    if (value !== undefined && typeof value !== 'number')
+      return `${name} must be a number, got ${shown(value)}`;
   }
-  if (count !== undefined && !isCount(count)) return `count must be a whole number from 0, got ${shown(count)}`;
+  if (count !== undefined && !isCount(count))
+    return `count must be a whole number from 0, got ${shown(count)}`;
   if (type === 'histogram') return explicitProblem(record);
   return type === 'exponential_histogram' ? exponentialProblem(record) : undefined;
 }
 
 function explicitProblem({ count, bounds, counts }: MetricRecord): string | undefined {
-  if (count === undefined || !isCounts(counts) || !Array.isArray(bounds) || counts.length !== bounds.length + 1) {
+  if (
+    count === undefined ||
+    !isCounts(counts) ||
+    !Array.isArray(bounds) ||
+    counts.length !== bounds.length + 1
+  ) {
     return 'a histogram must have count, bounds, and one more of counts than of bounds';
   }
   const rising = (bounds as unknown[]).every(
-    (bound, i) => typeof bound === 'number' && !Number.isNaN(bound) && (i === 0 || bound > (bounds[i - 1] as number)),
+    (bound, i) =>
+      typeof bound === 'number' && !Number.isNaN(bound) && (i === 0 || bound > (bounds[i - 1] as number)),
   );
   return rising ? undefined : 'bounds of a histogram must rise';
 }
 
-function exponentialProblem({ count, scale, zeroCount, positive, negative }: MetricRecord): string | undefined {
+function exponentialProblem({
+  count,
+  scale,
+  zeroCount,
+  positive,
+  negative,
+}: MetricRecord): string | undefined {
   const ok =
     count !== undefined &&
     Number.isInteger(scale) &&
     Math.abs(scale as number) <= 32 &&
     isCount(zeroCount) &&
     [positive, negative].every((side) => side === undefined || isBuckets(side));
-  return ok ? undefined : 'an exponential histogram must have count, scale, zeroCount and buckets of whole numbers';
+  return ok
+    ? undefined
+    : 'an exponential histogram must have count, scale, zeroCount and buckets of whole numbers';
 }
 
 function isBuckets(side: unknown): side is ExponentialBuckets {

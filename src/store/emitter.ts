@@ -222,8 +222,13 @@ export class Emitter {
     const bounds = { min: 1, max: MAX_SHARDS };
     this.#shards = integerOption('shards', options.shards, environment.shards ?? DEFAULT_SHARDS, bounds);
     this.#batched = wordOption('durability', options.durability, 'immediate', DURABILITIES) === 'batched';
-    this.#flushIntervalMs = integerOption('flushIntervalMs', options.flushIntervalMs, 100, { min: 1, max: 60_000 });
-    const maxQueueBytes = integerOption('maxQueueBytes', options.maxQueueBytes, 1_048_576, { min: BATCH_CHARS });
+    this.#flushIntervalMs = integerOption('flushIntervalMs', options.flushIntervalMs, 100, {
+      min: 1,
+      max: 60_000,
+    });
+    const maxQueueBytes = integerOption('maxQueueBytes', options.maxQueueBytes, 1_048_576, {
+      min: BATCH_CHARS,
+    });
     this.#appender = new Appender({ directory: shardDirectory(options.directory ?? environment.directory) });
     this.#backlog = new Backlog(this.#appender, maxQueueBytes);
     this.#drops = new Drops(this.#agent, this.#writer, this.#now());
@@ -300,7 +305,13 @@ export class Emitter {
    * @returns The same promise each time; it never rejects.
    */
   close(): Promise<void> {
-    this.#closed ??= Promise.resolve(this.#end());
+    if (this.#closed === undefined) {
+      this.flush();
+      clearTimeout(this.#timer);
+      this.#release();
+      this.#appender.close();
+      this.#closed = Promise.resolve();
+    }
     return this.#closed;
   }
 
@@ -309,13 +320,6 @@ export class Emitter {
     let queued = this.#backlog.size;
     for (const { lines } of this.#queues.values()) queued += lines.length;
     return { stored: this.#stored, queued, dropped: this.#drops.totals(), unlocked: this.#appender.unlocked };
-  }
-
-  #end(): void {
-    this.flush();
-    clearTimeout(this.#timer);
-    this.#release();
-    this.#appender.close();
   }
 
   #now(): string {
@@ -329,7 +333,8 @@ export class Emitter {
     } catch (error) {
       this.#refuse(String(error));
     }
-    if (series === undefined) return () => this.#refuse(`instrument ${shown(metric)} was made with bad options`);
+    if (series === undefined)
+      return () => this.#refuse(`instrument ${shown(metric)} was made with bad options`);
     const bound = series;
     return (value) => this.#record(bound, value);
   }
@@ -351,8 +356,15 @@ export class Emitter {
     const { unit, attributes, type = 'gauge' } = options;
     const agent = options.agent === undefined ? this.#agent : agentId(options.agent);
     const problem =
-      agentProblem(agent) ?? metricProblem(metric) ?? unitProblem(unit) ?? attributesProblem(attributes) ?? typeProblem(type);
-    if (problem !== undefined) return this.#refuse(problem) || undefined;
+      agentProblem(agent) ??
+      metricProblem(metric) ??
+      unitProblem(unit) ??
+      attributesProblem(attributes) ??
+      typeProblem(type);
+    if (problem !== undefined) {
+      this.#refuse(problem);
+      return undefined;
+    }
     const head = formatHead(agent, metric);
     const gauge = type === 'gauge';
     const tail = formatSeries(unit, gauge ? undefined : type, attributes);
@@ -360,7 +372,10 @@ export class Emitter {
     // 24 characters each for timestamp, start and value, and some for what is around them.
     const bytes = Buffer.byteLength(head) + Buffer.byteLength(tail) + Buffer.byteLength(end) + 128;
     if (bytes > MAX_LINE_BYTES) {
-      return this.#refuse(`a record's line must be at most ${MAX_LINE_BYTES} bytes, ${shown(metric)} needs ${bytes}`) || undefined;
+      this.#refuse(
+        `a record's line must be at most ${MAX_LINE_BYTES} bytes, ${shown(metric)} needs ${bytes}`,
+      );
+      return undefined;
     }
     return { shard: shardOf(agent, this.#shards), head, tail, end, type, start: this.#now() };
   }
@@ -440,7 +455,9 @@ export class Emitter {
     this.#reporter.report(refusal, () => {
       if (error instanceof MetricsError) return error;
       const why = refusal === 'full' ? 'no room is left' : String(error);
-      return new MetricsError('ERR_METRICS_STORE', `records cannot be stored in ${directory}: ${why}`, { cause: error });
+      return new MetricsError('ERR_METRICS_STORE', `records cannot be stored in ${directory}: ${why}`, {
+        cause: error,
+      });
     });
     return false;
   }

@@ -43,7 +43,13 @@ export function loadLock(): FileLock {
     ext = createRequire(import.meta.url)('fs-ext') as FsExt;
   } catch (error) {
     const none = (): boolean => true;
-    return { kind: 'none', reason: (error as Error).message, tryShared: none, tryExclusive: none, unlock: () => undefined };
+    return {
+      kind: 'none',
+      reason: (error as Error).message,
+      tryShared: none,
+      tryExclusive: none,
+      unlock: () => undefined,
+    };
   }
   const attempt = (fd: number, flags: number): boolean => {
     try {

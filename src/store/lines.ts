@@ -1,0 +1,83 @@
+import { LineParser } from '../parse.js';
+import { type MetricRecord, START_TEXT } from '../record.js';
+
+const NEWLINE = 0x0a;
+
+/** Bytes read at once; a line and what is glued to it fit several times. */
+export const CHUNK_BYTES = 262_144;
+
+/**
+ * What a reader came across.
+ *
+ * @public
+ */
+export interface LineCounts {
+  /** Whole records. */
+  records: number;
+  /** Records that were cut off: their writer was killed, or the file system was full. */
+  torn: number;
+  /** Lines, or pieces of one, that are no record at all, or longer than one may be. */
+  foreign: number;
+}
+
+/**
+ * Turns bytes of a shard into records, and counts what is none.
+ *
+ * @remarks
+ * A killed writer leaves the beginning of a record without its newline, and the next writer's record follows on the
+ * same line. Such a line is cut at the start text, which stands nowhere inside a record. Only its last piece ended
+ * with a newline, so only that one can be whole: the others are torn even where they happen to parse, for whoever
+ * wrote them was not told that they are stored, and may have stored them again.
+ */
+export class LineDecoder {
+  readonly #parser = new LineParser();
+  /** What was seen so far. */
+  readonly counts: LineCounts = { records: 0, torn: 0, foreign: 0 };
+
+  /**
+   * Decodes all whole lines in a chunk.
+   *
+   * @param bytes - A chunk that begins at the beginning of a line.
+   * @param full - Whether the chunk was cut off because it was as large as chunks get.
+   * @param records - Receives the records.
+   * @returns How many bytes are done with; the rest is the beginning of a line, to be looked at again with what
+   * follows it.
+   */
+  decode(bytes: Buffer, full: boolean, records: MetricRecord[]): number {
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    if (end === 0) return full ? this.#skipLong(bytes) : 0;
+    // Cut at a newline byte, so no character is cut.
+    const text = bytes.toString('utf8', 0, end);
+    let start = 0;
+    for (let newline = text.indexOf('\n'); newline >= 0; newline = text.indexOf('\n', start)) {
+      if (newline > start) this.#decodeLine(text, start, newline, records);
+      start = newline + 1;
+    }
+    return end;
+  }
+
+  #decodeLine(text: string, start: number, end: number, records: MetricRecord[]): void {
+    const record = this.#parser.parse(text, start, end) ?? this.#salvage(text.slice(start, end));
+    if (record === undefined) return;
+    this.counts.records += 1;
+    records.push(record);
+  }
+
+  #salvage(line: string): MetricRecord | undefined {
+    const pieces = line.split(START_TEXT);
+    if (pieces[0] !== '') this.counts.foreign += 1;
+    if (pieces.length === 1) return undefined;
+    this.counts.torn += pieces.length - 2;
+    const last = START_TEXT + (pieces.at(-1) ?? '');
+    const record = this.#parser.parse(last, 0, last.length);
+    if (record === undefined) this.counts.torn += 1;
+    return record;
+  }
+
+  /** Of a line that fills a whole chunk only what begins with the last start text can still become a record. */
+  #skipLong(bytes: Buffer): number {
+    this.counts.foreign += 1;
+    const last = bytes.lastIndexOf(START_TEXT);
+    return last > 0 ? last : bytes.length - START_TEXT.length;
+  }
+}

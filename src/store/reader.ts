@@ -1,0 +1,164 @@
+import { closeSync, readSync, statSync } from 'node:fs';
+import { readEnvironment } from '../environment.js';
+import { MetricsError } from '../errors.js';
+import type { MetricRecord } from '../record.js';
+import { type ShardDirectory, shardDirectory } from './directory.js';
+import { CHUNK_BYTES, type LineCounts, LineDecoder } from './lines.js';
+import { seekTime } from './seek.js';
+import { openSegments, type Segment, type UnreadableFile } from './segments.js';
+
+/**
+ * What {@link readRecords} can be told; every field is optional.
+ *
+ * @public
+ */
+export interface ReadOptions {
+  /**
+   * Directory of the shards. A named directory must exist.
+   *
+   * @defaultValue `CFN_METRICS_DIR`, else `/dev/shm`, else `cfn-metrics-<uid>` in the temporary directory
+   */
+  readonly directory?: string | undefined;
+  /**
+   * Unix milliseconds of the first record wanted, itself included.
+   *
+   * @defaultValue the first there is
+   */
+  readonly since?: number | undefined;
+  /**
+   * Unix milliseconds before which the last record wanted was appended, itself excluded.
+   *
+   * @defaultValue no end
+   */
+  readonly until?: number | undefined;
+  /**
+   * How much later than a younger record an older one may stand in its file, in milliseconds.
+   *
+   * @defaultValue 60,000
+   */
+  readonly maxLatenessMs?: number | undefined;
+}
+
+/**
+ * What a reading came across so far.
+ *
+ * @public
+ */
+export interface ReadCounts extends LineCounts {
+  /** Files looked into. */
+  files: number;
+  /** Bytes read. */
+  bytes: number;
+  /** Files that could not be read. */
+  unreadable: UnreadableFile[];
+}
+
+/**
+ * The records of a time range, in the order of their file, file after file. Made by {@link readRecords}.
+ *
+ * @remarks
+ * Reads as it is iterated, synchronously; each iteration reads anew. Damaged lines are skipped and counted, unreadable
+ * files are named in {@link RecordReader.counts}: neither fails the rest.
+ *
+ * @public
+ */
+export class RecordReader implements Iterable<MetricRecord> {
+  readonly #directory: ShardDirectory;
+  readonly #since: number;
+  readonly #until: number;
+  readonly #latenessMs: number;
+  readonly #counts: Omit<ReadCounts, keyof LineCounts> = { files: 0, bytes: 0, unreadable: [] };
+  readonly #decoder = new LineDecoder();
+
+  /** @internal */
+  constructor(options: ReadOptions) {
+    this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
+    this.#since = options.since ?? -Infinity;
+    this.#until = options.until ?? Infinity;
+    this.#latenessMs = options.maxLatenessMs ?? 60_000;
+  }
+
+  /** Where it reads. */
+  get directory(): string {
+    return this.#directory.path;
+  }
+
+  /** What was seen so far; `records` also counts those outside the time range that had to be read. */
+  get counts(): ReadCounts {
+    return { ...this.#counts, ...this.#decoder.counts };
+  }
+
+  /**
+   * Reads.
+   *
+   * @throws MetricsError `ERR_METRICS_DIRECTORY` where a named directory is missing or cannot be read. A missing
+   * default directory is empty.
+   */
+  *[Symbol.iterator](): Generator<MetricRecord, void, undefined> {
+    requireDirectory(this.#directory);
+    const segments = openSegments(this.#directory.path, this.#counts.unreadable);
+    try {
+      for (const segment of segments) yield* this.#readSegment(segment);
+    } finally {
+      for (const { fd } of segments) closeSync(fd);
+    }
+  }
+
+  *#readSegment({ fd, stat, name }: Segment): Generator<MetricRecord, void, undefined> {
+    this.#counts.files += 1;
+    const records: MetricRecord[] = [];
+    try {
+      let offset = this.#since === -Infinity ? 0 : seekTime(fd, stat.size, this.#since - this.#latenessMs);
+      const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, stat.size - offset));
+      while (offset < stat.size) {
+        const bytes = readSync(fd, buffer, 0, Math.min(buffer.length, stat.size - offset), offset);
+        const done = this.#decoder.decode(buffer.subarray(0, bytes), bytes === CHUNK_BYTES, records);
+        this.#counts.bytes += done;
+        offset += done;
+        for (const record of records)
+          if (record.time >= this.#since && record.time < this.#until) yield record;
+        const last = records.at(-1)?.time ?? -Infinity;
+        if (done === 0 || last - this.#latenessMs > this.#until) return;
+        records.length = 0;
+      }
+    } catch (error) {
+      this.#counts.unreadable.push({
+        file: name,
+        reason: (error as NodeJS.ErrnoException).code ?? String(error),
+      });
+    }
+  }
+}
+
+/**
+ * Reads the records of a time range from all shards and sealed segments.
+ *
+ * @param options - Where, and from when to when.
+ * @throws MetricsError `ERR_METRICS_OPTION` where a variable is bad.
+ *
+ * @public
+ */
+export function readRecords(options: ReadOptions = {}): RecordReader {
+  return new RecordReader(options);
+}
+
+/**
+ * Refuses a named directory that cannot be read.
+ *
+ * @throws MetricsError `ERR_METRICS_DIRECTORY`
+ */
+export function requireDirectory({ path, explicit }: ShardDirectory): void {
+  const problem = directoryProblem(path);
+  if (problem === undefined || (problem === 'ENOENT' && !explicit)) return;
+  const what =
+    problem === 'ENOENT' ? 'does not exist' : problem === 'ENOTDIR' ? 'is not a directory' : problem;
+  throw new MetricsError('ERR_METRICS_DIRECTORY', `directory ${path} ${what}`);
+}
+
+function directoryProblem(path: string): string | undefined {
+  try {
+    return statSync(path).isDirectory() ? undefined : 'ENOTDIR';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
