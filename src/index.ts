@@ -11,16 +11,15 @@ export {
 } from './record.js';
 export {
   type Counter,
-  createEmitter,
   type Durability,
   DURABILITIES,
-  Emitter,
   type EmitOptions,
   type EmitterOptions,
   type EmitterStats,
   type Gauge,
   type SeriesOptions,
-} from './store/emitter.js';
+} from './store/emitter-options.js';
+export { createEmitter, Emitter } from './store/emitter.js';
 export { type ReadCounts, type ReadOptions, readRecords, RecordReader } from './store/reader.js';
 export type { LineCounts } from './store/lines.js';
 export type { FilePosition, Position } from './store/position.js';

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readEnvironment } from '../environment.js';
@@ -6,11 +6,13 @@ import { integerOption, shown } from '../options.js';
 import { MetricsError } from '../errors.js';
 import type { MetricRecord } from '../record.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
+import { FollowedFile } from './followed.js';
 import { CHUNK_BYTES, type LineCounts, LineDecoder } from './lines.js';
 import { bootId, loadPosition, type Position, savePosition } from './position.js';
 import { requireDirectory } from './reader.js';
 import { lastLineEnd, seekTime } from './seek.js';
-import { listSegments, openSegment, type UnreadableFile } from './segments.js';
+import { listSegments, openSegment, type Segment, type UnreadableFile } from './segments.js';
+import type { SegmentName } from './shard.js';
 
 /**
  * What {@link followRecords} can be told; every field is optional.
@@ -66,20 +68,6 @@ export interface TailBatch {
   readonly end: number;
 }
 
-interface Followed {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  name: string;
-  offset: number;
-  /** Up to here stands what was there at the beginning, of which only records since then are wanted. */
-  readonly history: number;
-  fd: number | undefined;
-  /** Monotonic time of the last growth. */
-  grewAt: number;
-  /** Monotonic time since which its name is gone. */
-  goneAt: number | undefined;
-}
-
 /** How much later than a younger record an older one may stand in its file. */
 const LATENESS_MS = 60_000;
 /** A file that did not grow for this long is closed; its size is still looked at. */
@@ -106,10 +94,11 @@ export class Tail implements AsyncIterable<TailBatch> {
   readonly #pollMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #decoder = new LineDecoder();
-  readonly #files = new Map<string, Followed>();
+  readonly #files = new Map<string, FollowedFile>();
   readonly #unreadable = new Map<string, UnreadableFile>();
   readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   #begun = false;
+  #historic = false;
   #dirty = false;
   #savedAt = -Infinity;
 
@@ -127,13 +116,12 @@ export class Tail implements AsyncIterable<TailBatch> {
     return { ...this.#decoder.counts, unreadable: [...this.#unreadable.values()] };
   }
 
-  /** Where it is: behind all that was handed out, the current batch included. */
+  /**
+   * Where it is: behind every batch after which the next one was asked for. A batch that its consumer did not finish
+   * is handed out again after a restart.
+   */
   position(): Position {
-    const files = [...this.#files.values()].map(({ dev, ino, offset }) => ({
-      dev: `${dev}`,
-      ino: `${ino}`,
-      offset,
-    }));
+    const files = [...this.#files.values()].map(({ position }) => position);
     return { boot: bootId(), files };
   }
 
@@ -149,7 +137,6 @@ export class Tail implements AsyncIterable<TailBatch> {
       while (!this.#aborted()) {
         for (const batch of this.poll()) {
           yield batch;
-          if (this.#aborted()) return;
           this.#save(SAVE_MS);
         }
         this.#save(SAVE_MS);
@@ -165,8 +152,9 @@ export class Tail implements AsyncIterable<TailBatch> {
   begin(): void {
     if (this.#begun) return;
     const saved = this.#positionFile === undefined ? undefined : loadPosition(this.#positionFile);
+    this.#historic = saved === undefined && typeof this.#from === 'number';
     const offsets = new Map(saved?.files.map(({ dev, ino, offset }) => [`${dev}:${ino}`, offset]));
-    this.#list((fd, size, key) => {
+    this.#list(({ fd, stat: { size } }, key) => {
       if (saved !== undefined) {
         const offset = offsets.get(key) ?? 0;
         // A file that is shorter than what was read of it is another one with the number of the first.
@@ -175,6 +163,7 @@ export class Tail implements AsyncIterable<TailBatch> {
       if (this.#from === 'start') return 0;
       return this.#from === 'end' ? lastLineEnd(fd, size) : seekTime(fd, size, this.#from - LATENESS_MS);
     });
+    this.#historic = false;
     this.#begun = true;
   }
 
@@ -186,12 +175,15 @@ export class Tail implements AsyncIterable<TailBatch> {
   *poll(): Generator<TailBatch, void, undefined> {
     this.begin();
     this.#list(() => 0);
-    for (const [key, file] of this.#files) yield* this.#read(key, file);
+    for (const file of this.#files.values()) {
+      if (this.#aborted()) return;
+      yield* this.#read(file);
+    }
   }
 
   /** Closes the files; following can go on afterwards. */
   close(): void {
-    for (const file of this.#files.values()) this.#closeFile(file);
+    for (const file of this.#files.values()) file.close();
   }
 
   #aborted(): boolean {
@@ -204,42 +196,12 @@ export class Tail implements AsyncIterable<TailBatch> {
   }
 
   /** Finds files that were not there before, new names, and names that are gone. */
-  #list(beginAt: (fd: number, size: number, key: string) => number): void {
+  #list(beginAt: (segment: Segment, key: string) => number): void {
     const now = performance.now();
     const present = new Set<string>();
-    for (const name of listSegments(this.#directory.path)) {
-      const path = join(this.#directory.path, name.name);
-      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-      if (stat === undefined) continue;
-      let key = `${stat.dev}:${stat.ino}`;
-      if (!this.#files.has(key)) {
-        const segment = openSegment(this.#directory.path, name);
-        if (segment === undefined) continue;
-        if ('reason' in segment) {
-          this.#unreadable.set(path, segment);
-          continue;
-        }
-        // The name may have changed hands between the two looks.
-        const { dev, ino, size } = fstatSync(segment.fd, { bigint: true });
-        key = `${dev}:${ino}`;
-        if (this.#files.has(key)) {
-          closeSync(segment.fd);
-        } else {
-          const { fd } = segment;
-          const history = typeof this.#from === 'number' && !this.#begun ? Number(size) : 0;
-          const offset = beginAt(fd, Number(size), key);
-          this.#files.set(key, {
-            dev,
-            ino,
-            name: name.name,
-            offset,
-            history,
-            fd,
-            grewAt: now,
-            goneAt: undefined,
-          });
-        }
-      }
+    for (const name of this.#names()) {
+      const key = this.#recognise(name) ?? this.#follow(name, beginAt, now);
+      if (key === undefined) continue;
       const file = this.#files.get(key);
       if (file !== undefined) file.name = name.name;
       present.add(key);
@@ -247,51 +209,80 @@ export class Tail implements AsyncIterable<TailBatch> {
     for (const [key, file] of this.#files) file.goneAt = present.has(key) ? undefined : (file.goneAt ?? now);
   }
 
-  *#read(key: string, file: Followed): Generator<TailBatch, void, undefined> {
+  #names(): SegmentName[] {
+    try {
+      return listSegments(this.#directory.path);
+    } catch (error) {
+      this.#cannotRead(this.#directory.path, error);
+      return [];
+    }
+  }
+
+  #recognise({ name }: SegmentName): string | undefined {
+    const stat = statSync(join(this.#directory.path, name), { bigint: true, throwIfNoEntry: false });
+    const key = stat && `${stat.dev}:${stat.ino}`;
+    return key !== undefined && this.#files.has(key) ? key : undefined;
+  }
+
+  #follow(
+    name: SegmentName,
+    beginAt: (segment: Segment, key: string) => number,
+    now: number,
+  ): string | undefined {
+    const path = join(this.#directory.path, name.name);
+    const segment = openSegment(this.#directory.path, name);
+    if (segment === undefined) return undefined;
+    if ('reason' in segment) {
+      this.#unreadable.set(path, segment);
+      return undefined;
+    }
+    const { dev, ino, size } = segment.stat;
+    const key = `${dev}:${ino}`;
+    // The name may have changed hands since it was recognised.
+    if (this.#files.has(key)) {
+      closeSync(segment.fd);
+      return key;
+    }
+    const history = this.#historic ? size : 0;
+    this.#files.set(
+      key,
+      new FollowedFile(this.#directory.path, segment, beginAt(segment, key), history, now),
+    );
+    return key;
+  }
+
+  *#read(file: FollowedFile): Generator<TailBatch, void, undefined> {
     const now = performance.now();
     try {
-      while (this.#size(file) > file.offset) {
+      while (!this.#aborted() && file.grew()) {
         file.grewAt = now;
-        const records: MetricRecord[] = [];
-        const bytes = readSync(this.#descriptor(file), this.#buffer, 0, CHUNK_BYTES, file.offset);
-        const done = this.#decoder.decode(this.#buffer.subarray(0, bytes), bytes === CHUNK_BYTES, records);
-        if (done === 0) break;
-        file.offset += done;
+        const records = file.read(this.#buffer, this.#decoder);
+        if (records === undefined) break;
         this.#dirty = true;
-        const wanted =
-          file.offset <= file.history ? records.filter(({ time }) => time >= Number(this.#from)) : records;
-        if (wanted.length > 0) yield { records: wanted, name: file.name, file: key, end: file.offset };
+        const from = file.inHistory ? Number(this.#from) : -Infinity;
+        const wanted = from > -Infinity ? records.filter(({ time }) => time >= from) : records;
+        const { key, name, end } = file;
+        if (wanted.length > 0) yield { records: wanted, name, file: key, end };
+        file.confirm();
       }
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      this.#unreadable.set(file.name, { file: file.name, reason });
+      this.#cannotRead(file.name, error);
     }
+    this.#retire(file, now);
+  }
+
+  #retire(file: FollowedFile, now: number): void {
     if (file.goneAt !== undefined && now - file.goneAt > KEEP_GONE_MS) {
-      this.#closeFile(file);
-      this.#files.delete(key);
+      file.close();
+      this.#files.delete(file.key);
     } else if (file.goneAt === undefined && now - file.grewAt > KEEP_OPEN_MS) {
-      this.#closeFile(file);
+      file.close();
     }
   }
 
-  #size(file: Followed): number {
-    if (file.fd !== undefined) return fstatSync(file.fd).size;
-    const stat = statSync(join(this.#directory.path, file.name), { bigint: true, throwIfNoEntry: false });
-    return stat?.ino === file.ino && stat.dev === file.dev ? Number(stat.size) : 0;
-  }
-
-  #descriptor(file: Followed): number {
-    if (file.fd !== undefined) return file.fd;
-    const segment = openSegment(this.#directory.path, { name: file.name, shard: 0, sequence: 0 });
-    if (segment === undefined) throw new Error('it is gone');
-    if ('reason' in segment) throw new Error(segment.reason);
-    file.fd = segment.fd;
-    return segment.fd;
-  }
-
-  #closeFile(file: Followed): void {
-    if (file.fd !== undefined) closeSync(file.fd);
-    file.fd = undefined;
+  #cannotRead(file: string, error: unknown): void {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    this.#unreadable.set(file, { file, reason });
   }
 
   #save(everyMs: number): void {
@@ -303,8 +294,7 @@ export class Tail implements AsyncIterable<TailBatch> {
       this.#dirty = false;
     } catch (error) {
       // Nothing is lost by it but the way back: the next save tries again.
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      this.#unreadable.set(this.#positionFile, { file: this.#positionFile, reason });
+      this.#cannotRead(this.#positionFile, error);
     }
   }
 }
