@@ -1,7 +1,10 @@
 /** Registered, so that all copies of this package in a process share one listener. */
 const HOOKS = Symbol.for('cfn-metrics.at-exit');
 
-type Hooks = Set<() => void>;
+/** Called with true when nothing can come after it. */
+export type ExitHook = (last: boolean) => void;
+
+type Hooks = Set<ExitHook>;
 
 /**
  * Runs a synchronous function when the process ends by itself, by `process.exit()` or by an uncaught error.
@@ -13,18 +16,18 @@ type Hooks = Set<() => void>;
  * @param hook - What to run; it must not throw.
  * @returns A function that takes the hook back.
  */
-export function atExit(hook: () => void): () => void {
+export function atExit(hook: ExitHook): () => void {
   const holder = process as unknown as { [HOOKS]?: Hooks };
   let hooks = holder[HOOKS];
   if (hooks === undefined) {
     const fresh: Hooks = new Set();
     hooks = holder[HOOKS] = fresh;
-    const run = (): void => {
-      for (const each of fresh) each();
+    const run = (last: boolean): void => {
+      for (const each of fresh) each(last);
     };
-    // Both: records made by other listeners of `beforeExit` still find a living event loop, those of `exit` do not.
-    process.on('beforeExit', run);
-    process.on('exit', run);
+    // Both: what other listeners of `beforeExit` start goes on after it, and `process.exit()` skips it.
+    process.on('beforeExit', () => run(false));
+    process.on('exit', () => run(true));
   }
   hooks.add(hook);
   return () => hooks.delete(hook);

@@ -5,7 +5,7 @@ import type { Appender } from './appender.js';
 export interface Line {
   /** The whole line, newline included. */
   readonly text: string;
-  /** Series of a gauge: while it waits, a newer line of the same series takes its place. */
+  /** Series of a gauge or cumulative point: while it waits, a newer line of the same series takes its place. */
   readonly gauge?: string | undefined;
 }
 
@@ -52,14 +52,19 @@ export class Backlog {
    * @param shard - The shard.
    * @param lines - New lines, perhaps none.
    * @param timestamp - Now, for what waits.
-   * @returns How many lines were stored, and how many were lost because no more could be kept.
+   * @returns How many lines were stored, how many now wait for this shard, and how many were lost because no more may.
    */
-  append(shard: number, lines: readonly Line[], timestamp: string): { stored: number; lost: number } {
+  append(
+    shard: number,
+    lines: readonly Line[],
+    timestamp: string,
+  ): { stored: number; waiting: number; lost: number } {
     const kept = this.#take(shard);
     const all = kept.length === 0 ? lines : [...restamped(superseded(kept, lines), timestamp), ...lines];
-    if (all.length === 0) return { stored: 0, lost: 0 };
+    if (all.length === 0) return { stored: 0, waiting: 0, lost: 0 };
     const stored = this.#store(shard, all);
-    return { stored, lost: stored === all.length ? 0 : this.#keep(shard, all.slice(stored)) };
+    const lost = stored === all.length ? 0 : this.#keep(shard, all.slice(stored));
+    return { stored, waiting: all.length - stored - lost, lost };
   }
 
   /** Appends as one write, and says how many lines of it are whole in the file. */

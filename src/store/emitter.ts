@@ -71,7 +71,7 @@ export class Emitter {
   readonly #drops: Drops;
   readonly #reporter: Reporter;
   readonly #series = new Map<string, Series>();
-  readonly #batched: boolean;
+  #batched: boolean;
   readonly #flushIntervalMs: number;
   readonly #queues = new Map<number, { lines: Line[]; chars: number }>();
   readonly #release: () => void;
@@ -99,7 +99,11 @@ export class Emitter {
     this.#backlog = new Backlog(this.#appender, maxQueueBytes);
     this.#drops = new Drops(this.#agent, this.#writer, this.#now());
     this.#reporter = new Reporter(options.onError);
-    this.#release = atExit(() => this.flush());
+    this.#release = atExit((last) => {
+      this.flush();
+      // Nobody will flush what other listeners of `exit` emit after this one.
+      if (last) this.#batched = false;
+    });
   }
 
   /**
@@ -206,9 +210,10 @@ export class Emitter {
   }
 
   #findSeries(metric: string, options: EmitOptions): Series | undefined {
-    const { agent = '', unit = '', type = '', attributes } = options;
+    const { agent, unit = '', type = 'gauge', attributes } = options;
+    const who = agent === undefined ? '' : `=${agent}`;
     const shape = attributes === undefined ? '' : JSON.stringify(attributes);
-    const key = `${agent}\n${metric}\n${unit}\n${type}\n${shape}`;
+    const key = `${who}\n${metric}\n${unit}\n${type}\n${shape}`;
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     const series = this.#makeSeries(metric, options);

@@ -258,12 +258,12 @@ export class Tail implements AsyncIterable<TailBatch> {
         file.grewAt = now;
         const records = file.read(this.#buffer, this.#decoder);
         if (records === undefined) break;
-        this.#dirty = true;
         const from = file.inHistory ? Number(this.#from) : -Infinity;
         const wanted = from > -Infinity ? records.filter(({ time }) => time >= from) : records;
         const { key, name, end } = file;
         if (wanted.length > 0) yield { records: wanted, name, file: key, end };
         file.confirm();
+        this.#dirty = true;
       }
     } catch (error) {
       this.#cannotRead(file.name, error);

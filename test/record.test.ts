@@ -1,0 +1,227 @@
+import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LineParser, parseRecord } from '../src/parse.js';
+import { agentId, formatRecord, type MetricRecord, START_TEXT } from '../src/record.js';
+import { anyRecord, anyText } from './support/arbitrary.js';
+
+const plain: MetricRecord = { time: 1_700_000_000_123, agent: 'agent-42', metric: 'x', value: 1 };
+
+/** What is stored of a record: strings well-formed, what is empty or undefined left out. */
+function stored(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(stored);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.map(([key, item]) => [key, stored(item)]));
+}
+
+function expected(record: MetricRecord): unknown {
+  const { attributes, ...rest } = record;
+  const none = attributes === undefined || Object.keys(attributes).length === 0;
+  return stored(none ? rest : record);
+}
+
+describe('formatRecord', () => {
+  it('writes the keys in the order of the contract', () => {
+    const record: MetricRecord = {
+      writer: 'w',
+      scope: 's',
+      value: 8031,
+      attributes: { zone: 'b', phase: 'plan', ok: true, n: [1, 2] },
+      type: 'counter',
+      unit: 'ms',
+      metric: 'coordination_time_ms',
+      start: Date.parse('2026-11-21T20:12:33.976Z'),
+      temporality: 'cumulative',
+      agent: 'agent-42',
+      time: Date.parse('2026-11-21T20:12:43.976Z'),
+    };
+    expect(formatRecord(record)).toBe(
+      '{"timestamp":"2026-11-21T20:12:43.976Z","agent":"agent-42","metric":"coordination_time_ms","value":8031,' +
+        '"unit":"ms","type":"counter","attributes":{"n":[1,2],"ok":true,"phase":"plan","zone":"b"},' +
+        '"temporality":"cumulative","start":"2026-11-21T20:12:33.976Z","scope":"s","writer":"w"}\n',
+    );
+  });
+
+  it('writes what JSON has no number for as a word', () => {
+    const values = [NaN, Infinity, -Infinity].map((value) => formatRecord({ ...plain, value }));
+    expect(values.map((line) => /"value":([^}]*)}/.exec(line)?.[1])).toEqual([
+      '"NaN"',
+      '"Infinity"',
+      '"-Infinity"',
+    ]);
+  });
+
+  it.each<[string, Partial<Record<keyof MetricRecord, unknown>>]>([
+    ['agent must be', { agent: '' }],
+    ['agent must be', { agent: 'a\nb' }],
+    ['agent must be', { agent: 'x'.repeat(129) }],
+    ['metric must be', { metric: '1st' }],
+    ['metric must be', { metric: 'x y' }],
+    ['metric must be', { metric: 'x'.repeat(256) }],
+    ['value must be', { value: '1' }],
+    ['unit must be', { unit: 'x'.repeat(64) }],
+    ['type must be', { type: 'summary' }],
+    ['temporality must be', { temporality: 'delta' }],
+    ['time must be', { time: NaN }],
+    ['time must be', { time: 1.5 }],
+    ['start must be', { start: Infinity }],
+    ['attributes must be', { attributes: [1] }],
+    ['attribute "a" must be', { attributes: { a: null } }],
+    ['attribute "a" must be', { attributes: { a: NaN } }],
+    ['attribute "a" must be', { attributes: { a: [1, 'x'] } }],
+    ["an attribute's key", { attributes: { '': 1 } }],
+    ["an attribute's key", { attributes: { '\ud800': 1 } }],
+    ['a histogram must have', { type: 'histogram', count: 1, bounds: [1], counts: [1] }],
+    ['bounds of a histogram must rise', { type: 'histogram', count: 1, bounds: [2, 1], counts: [1, 0, 0] }],
+    [
+      'an exponential histogram must have',
+      { type: 'exponential_histogram', count: 1, scale: 0.5, zeroCount: 0 },
+    ],
+    ['count must be', { count: -1 }],
+    ['sum must be', { sum: '1' }],
+    ["a record's line must be at most", { attributes: { a: 'x'.repeat(65_536) } }],
+  ])('refuses a record with: %s', (problem, change) => {
+    expect(() => formatRecord({ ...plain, ...change } as MetricRecord)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_METRICS_RECORD',
+        message: expect.stringContaining(problem) as string,
+      }),
+    );
+  });
+});
+
+describe('any record that is accepted', () => {
+  it('parses back equal, by either parser', () => {
+    const parser = new LineParser();
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const line = formatRecord(record).slice(0, -1);
+        expect(stored(parseRecord(line))).toEqual(expected(record));
+        // Twice: once into the memory of the parser, once out of it.
+        for (const again of [1, 2]) {
+          expect(stored(parser.parse(`${again}${line}`, 1, line.length + 1))).toEqual(expected(record));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('holds the start text once, at its start, and is one line', () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const line = formatRecord(record);
+        expect(line.lastIndexOf(START_TEXT)).toBe(0);
+        expect(line.indexOf('\n')).toBe(line.length - 1);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('passes jq -e', () => {
+    const lines = fc.sample(anyRecord, { numRuns: 1000, seed: 7 }).map(formatRecord);
+    const jq = spawnSync('jq', ['-e', '-c', '[.timestamp, .agent, .metric, .value] | length'], {
+      input: lines.join(''),
+    });
+    expect(jq.stderr.toString()).toBe('');
+    expect(jq.status).toBe(0);
+    expect(jq.stdout.toString()).toBe('4\n'.repeat(1000));
+  });
+
+  it('is formatted the same again after it was parsed', () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const line = formatRecord(record);
+        expect(formatRecord(parseRecord(line) as MetricRecord)).toBe(line);
+      }),
+    );
+  });
+});
+
+describe('parsing', () => {
+  const line = formatRecord({ ...plain, unit: 'ms', attributes: { phase: 'plan' } }).slice(0, -1);
+
+  it('takes keys in any order, and ignores those it does not know', () => {
+    const shuffled =
+      '{"value":1, "x":{"y":[1]},"metric":"m","agent":"a","timestamp":"2026-11-21T20:12:43.976Z"}';
+    expect(stored(parseRecord(shuffled))).toEqual({
+      time: Date.parse('2026-11-21T20:12:43.976Z'),
+      agent: 'a',
+      metric: 'm',
+      value: 1,
+    });
+  });
+
+  it.each([
+    ['a number that no double holds', '1e999'],
+    ['a leading zero', '007'],
+    ['a plus sign', '+1'],
+    ['a bare fraction', '.5'],
+    ['hexadecimal', '0x10'],
+    ['an empty value', ''],
+    ['a word', '"nan"'],
+    ['null', 'null'],
+    ['two numbers', '1 2'],
+  ])('refuses a value that is %s', (_, value) => {
+    const bad = line.replace(':1,', `:${value},`);
+    expect(parseRecord(bad)).toBeUndefined();
+    expect(new LineParser().parse(bad, 0, bad.length)).toBeUndefined();
+  });
+
+  it.each([
+    '2026-02-31T00:00:00.000Z',
+    '2026-11-21T24:00:00.000Z',
+    '2026-11-21 20:12:43.976Z',
+    '+2026-11-21T20:12:43.97Z',
+  ])('refuses the timestamp %s', (timestamp) => {
+    const bad = line.replace(/"timestamp":"[^"]*"/, `"timestamp":"${timestamp}"`);
+    expect(parseRecord(bad)).toBeUndefined();
+    expect(new LineParser().parse(bad, 0, bad.length)).toBeUndefined();
+  });
+
+  it('takes and refuses the same lines on the fast path as on the slow one', () => {
+    const parser = new LineParser();
+    fc.assert(
+      fc.property(anyRecord, anyText, fc.nat(), fc.nat(), (record, insert, at, cut) => {
+        const text = formatRecord(record).slice(0, -1);
+        parser.parse(text, 0, text.length);
+        const from = at % (text.length + 1);
+        const broken = text.slice(0, from) + insert + text.slice(Math.min(text.length, from + (cut % 8)));
+        expect(stored(parser.parse(broken, 0, broken.length))).toEqual(stored(parseRecord(broken)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('never takes the beginning of a record for one', () => {
+    const parser = new LineParser();
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const text = formatRecord(record).slice(0, -1);
+        parser.parse(text, 0, text.length);
+        for (let end = 0; end < text.length; end += 1 + Math.floor(text.length / 50)) {
+          expect(parser.parse(text, 0, end)).toBeUndefined();
+        }
+      }),
+    );
+  });
+});
+
+describe('agentId', () => {
+  it.each([
+    [42, 'agent-42'],
+    ['42', 'agent-42'],
+    ['agent-42', 'agent-42'],
+    [0, 'agent-0'],
+    ['007', '007'],
+    ['-5', '-5'],
+    ['1e3', '1e3'],
+    ['999999999999999', 'agent-999999999999999'],
+    ['1000000000000000', '1000000000000000'],
+    ['coder-7a', 'coder-7a'],
+    ['a\ud800', 'a\ufffd'],
+  ])('stores %j as %j', (input, id) => {
+    expect(agentId(input)).toBe(id);
+  });
+});

@@ -1,0 +1,209 @@
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { formatRecord } from '../../src/record.js';
+import { followRecords, type Tail, type TailOptions } from '../../src/store/tail.js';
+import { temporaryDirectory } from '../support/directory.js';
+
+function line(value: number, time = 0): string {
+  return formatRecord({ time, agent: 'agent-1', metric: 'm', value });
+}
+
+function setup() {
+  const directory = temporaryDirectory();
+  const path = join(directory, 'cfn-metrics-0.jsonl');
+  return { directory, path };
+}
+
+function follow(directory: string, options: TailOptions = {}): Tail {
+  const tail = followRecords({ directory, ...options });
+  tail.begin();
+  return tail;
+}
+
+function values(tail: Tail): number[] {
+  return [...tail.poll()].flatMap(({ records }) => records.map(({ value }) => value));
+}
+
+function seal(path: string, sealed: string): void {
+  linkSync(path, sealed);
+  writeFileSync(`${path}.new`, '');
+  renameSync(`${path}.new`, path);
+}
+
+describe('following', () => {
+  it('begins at the end, with whole lines, unless told otherwise', () => {
+    const { directory, path } = setup();
+    writeFileSync(path, line(1) + line(2).slice(0, 20));
+    const tail = follow(directory);
+    expect(values(tail)).toEqual([]);
+    appendFileSync(path, line(2).slice(20) + line(3));
+    expect(values(tail)).toEqual([2, 3]);
+    expect(values(follow(directory, { from: 'start' }))).toEqual([1, 2, 3]);
+    expect(tail.counts).toMatchObject({ records: 2, torn: 0, foreign: 0 });
+  });
+
+  it('begins at a time, and from then on takes every record whatever its time', () => {
+    const { directory, path } = setup();
+    writeFileSync(path, line(1, 1000) + line(2, 2000) + line(3, 3000));
+    const tail = follow(directory, { from: 2000 });
+    expect(values(tail)).toEqual([2, 3]);
+    // The clock was set back.
+    appendFileSync(path, line(4, 500));
+    expect(values(tail)).toEqual([4]);
+  });
+
+  it('takes files that come later from their beginning', () => {
+    const { directory } = setup();
+    const tail = follow(directory);
+    writeFileSync(join(directory, 'cfn-metrics-9.jsonl'), line(1));
+    expect(values(tail)).toEqual([1]);
+  });
+
+  it('follows a file through its seal, and late lines in it', () => {
+    const { directory, path } = setup();
+    const sealed = join(directory, 'cfn-metrics-20261121-0.jsonl');
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    expect(values(tail)).toEqual([1]);
+    appendFileSync(path, line(2));
+    seal(path, sealed);
+    appendFileSync(path, line(3));
+    appendFileSync(sealed, line(4));
+    expect(values(tail).sort()).toEqual([2, 3, 4]);
+    appendFileSync(sealed, line(5));
+    expect(values(tail)).toEqual([5]);
+    rmSync(sealed);
+    expect(values(tail)).toEqual([]);
+  });
+
+  it('survives that the directory vanishes and comes back', () => {
+    const { directory, path } = setup();
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    expect(values(tail)).toEqual([1]);
+    rmSync(directory, { recursive: true });
+    expect(values(tail)).toEqual([]);
+    mkdirSync(directory);
+    writeFileSync(path, line(2));
+    expect(values(tail)).toEqual([2]);
+  });
+
+  it('reads what was appended to a file right before it was deleted', () => {
+    const { directory, path } = setup();
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    values(tail);
+    appendFileSync(path, line(2));
+    rmSync(path);
+    expect(values(tail)).toEqual([2]);
+  });
+
+  it('ends at the signal, without an error', async () => {
+    const { directory, path } = setup();
+    const controller = new AbortController();
+    writeFileSync(path, line(1));
+    const seen: number[] = [];
+    for await (const { records } of followRecords({
+      directory,
+      from: 'start',
+      signal: controller.signal,
+      pollMs: 10,
+    })) {
+      for (const { value } of records) seen.push(value);
+      if (seen.length === 1) appendFileSync(path, line(2));
+      else controller.abort();
+    }
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it('refuses a named directory that is missing', async () => {
+    const { directory } = setup();
+    rmSync(directory, { recursive: true });
+    const next = followRecords({ directory })[Symbol.asyncIterator]().next();
+    await expect(next).rejects.toMatchObject({ code: 'ERR_METRICS_DIRECTORY' });
+  });
+
+  it.each<[string, TailOptions]>([
+    ["from must be 'start', 'end' or Unix milliseconds, got NaN", { from: NaN }],
+    ['pollMs must be a whole number from 10 to 60000, got 1', { pollMs: 1 }],
+  ])('refuses: %s', (message, options) => {
+    expect(() => followRecords(options)).toThrow(message);
+  });
+});
+
+describe('a saved position', () => {
+  async function run(directory: string, positionFile: string, take: number): Promise<number[]> {
+    const controller = new AbortController();
+    const seen: number[] = [];
+    const signal = controller.signal;
+    for await (const { records } of followRecords({
+      directory,
+      from: 'start',
+      positionFile,
+      signal,
+      pollMs: 10,
+    })) {
+      for (const { value } of records) seen.push(value);
+      if (seen.length >= take) controller.abort();
+    }
+    return seen;
+  }
+
+  it('lets a restart go on where it ended, across a seal', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1) + line(2));
+    expect(await run(directory, positionFile, 2)).toEqual([1, 2]);
+    appendFileSync(path, line(3));
+    seal(path, join(directory, 'cfn-metrics-20261121-0.jsonl'));
+    appendFileSync(path, line(4));
+    expect(await run(directory, positionFile, 2)).toEqual([3, 4]);
+  });
+
+  it('repeats the batch during which the consumer failed', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1));
+    const tail = followRecords({ directory, from: 'start', positionFile });
+    await expect(
+      (async () => {
+        for await (const batch of tail) throw new Error(`failed at ${batch.end}`);
+      })(),
+    ).rejects.toThrow('failed at');
+    expect(await run(directory, positionFile, 1)).toEqual([1]);
+  });
+
+  it('counts for nothing after a reboot, or when it is damaged: everything is read', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1));
+    await run(directory, positionFile, 1);
+    writeFileSync(
+      positionFile,
+      readFileSync(positionFile, 'utf8').replace(/"boot":"[^"]*"/, '"boot":"other"'),
+    );
+    expect(await run(directory, positionFile, 1)).toEqual([1]);
+    writeFileSync(positionFile, '{"boot":');
+    expect(await run(directory, positionFile, 1)).toEqual([1]);
+  });
+
+  it('is not trusted for a file that is shorter than what was read of it', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1) + line(2));
+    await run(directory, positionFile, 2);
+    truncateSync(path, 0);
+    appendFileSync(path, line(3));
+    expect(await run(directory, positionFile, 1)).toEqual([3]);
+  });
+});
