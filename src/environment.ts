@@ -34,6 +34,11 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
   };
 }
 
+/** Reads the same as if one variable were not set; for who ignores a bad one. */
+export function readEnvironmentExcept(name: string, env: NodeJS.ProcessEnv = process.env): Environment {
+  return readEnvironment({ ...env, [name]: undefined });
+}
+
 function parseShards(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const count = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
@@ -42,4 +47,34 @@ function parseShards(text: string | undefined): number | undefined {
     'ERR_METRICS_OPTION',
     `CFN_METRICS_SHARDS must be a whole number from 1 to ${MAX_SHARDS}, got ${shown(text)}`,
   );
+}
+
+/** What the environment says of OpenTelemetry, as text that nobody has judged yet; empty counts as unset. */
+export interface OtelEnvironment {
+  /** `OTEL_SDK_DISABLED` */
+  readonly disabled?: string | undefined;
+  /** `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` */
+  readonly temporality?: string | undefined;
+  /** `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` */
+  readonly histogramAggregation?: string | undefined;
+  /** `OTEL_METRIC_EXPORT_INTERVAL` */
+  readonly exportInterval?: string | undefined;
+  /** `OTEL_METRIC_EXPORT_TIMEOUT` */
+  readonly exportTimeout?: string | undefined;
+}
+
+/**
+ * Reads the variables of OpenTelemetry that configure its metrics SDK.
+ *
+ * @remarks
+ * `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are missing here: the resources package reads them itself.
+ */
+export function readOtelEnvironment(env: NodeJS.ProcessEnv = process.env): OtelEnvironment {
+  return {
+    disabled: env['OTEL_SDK_DISABLED'] || undefined,
+    temporality: env['OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE'] || undefined,
+    histogramAggregation: env['OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION'] || undefined,
+    exportInterval: env['OTEL_METRIC_EXPORT_INTERVAL'] || undefined,
+    exportTimeout: env['OTEL_METRIC_EXPORT_TIMEOUT'] || undefined,
+  };
 }

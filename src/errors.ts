@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   'ERR_METRICS_DIRECTORY',
   'ERR_METRICS_STORE',
   'ERR_METRICS_CLOSED',
+  'ERR_METRICS_REGISTERED',
 ] as const;
 
 /**

@@ -267,19 +267,20 @@ function typeProblem({ type, temporality }: MetricRecord): string | undefined {
   return `temporality must be "cumulative" or absent, got ${shown(temporality)}`;
 }
 
-function histogramProblem(record: MetricRecord): string | undefined {
-  const { type, count, sum, min, max } = record;
+/** What is wrong with the numbers of a histogram point, if anything. */
+export function histogramProblem(point: Partial<MetricRecord>): string | undefined {
+  const { type, count, sum, min, max } = point;
   for (const [name, value] of Object.entries({ sum, min, max })) {
     if (value !== undefined && typeof value !== 'number')
       return `${name} must be a number, got ${shown(value)}`;
   }
   if (count !== undefined && !isCount(count))
     return `count must be a whole number from 0, got ${shown(count)}`;
-  if (type === 'histogram') return explicitProblem(record);
-  return type === 'exponential_histogram' ? exponentialProblem(record) : undefined;
+  if (type === 'histogram') return explicitProblem(point);
+  return type === 'exponential_histogram' ? exponentialProblem(point) : undefined;
 }
 
-function explicitProblem({ count, bounds, counts }: MetricRecord): string | undefined {
+function explicitProblem({ count, bounds, counts }: Partial<MetricRecord>): string | undefined {
   if (
     count === undefined ||
     !isCounts(counts) ||
@@ -301,7 +302,7 @@ function exponentialProblem({
   zeroCount,
   positive,
   negative,
-}: MetricRecord): string | undefined {
+}: Partial<MetricRecord>): string | undefined {
   const ok =
     count !== undefined &&
     Number.isInteger(scale) &&

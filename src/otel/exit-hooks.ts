@@ -1,0 +1,96 @@
+import { isMainThread } from 'node:worker_threads';
+import { drain, drainAtExit } from './drain.js';
+
+/** Signals that end a process in good order. */
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+type Signal = (typeof SIGNALS)[number];
+
+/** How long a signal waits for observable callbacks before the process ends as it would have. */
+const SIGNAL_WAIT_MS = 2000;
+/** Process 1 of a container survives a signal that it sends itself; then everything is as before. */
+const SURVIVED_MS = 1000;
+
+/** When to flush. */
+export interface ExitHookOptions {
+  /** Whether also after `process.exit()` and an uncaught error. */
+  readonly onExit: boolean;
+  /** Whether also on SIGTERM and SIGINT. */
+  readonly onSignal: boolean;
+}
+
+/**
+ * Flushes when the process ends, and leaves alone how it ends: exit code, signal and the listeners of others.
+ *
+ * @param flush - Starts to store everything; must not reject.
+ * @param options - When.
+ * @returns A function that takes the hooks back.
+ */
+export function flushAtExit(flush: () => Promise<void>, { onExit, onSignal }: ExitHookOptions): () => void {
+  const hooks = new ExitHooks(flush, onExit);
+  // Once: what the flush itself does empties the event loop again, which would be the next `beforeExit`.
+  process.once('beforeExit', hooks.beforeExit);
+  if (onExit) process.on('exit', hooks.exit);
+  // Signals are delivered to the main thread only.
+  if (onSignal && isMainThread) for (const signal of SIGNALS) hooks.listen(signal);
+  return () => hooks.release();
+}
+
+class ExitHooks {
+  readonly beforeExit = (): void => void this.#flush();
+  readonly exit = (): void => {
+    void this.#flush();
+    drainAtExit();
+  };
+
+  readonly #flush: () => Promise<void>;
+  readonly #drains: boolean;
+  readonly #listeners = new Map<Signal, () => void>();
+  #released = false;
+
+  constructor(flush: () => Promise<void>, drains: boolean) {
+    this.#flush = flush;
+    this.#drains = drains;
+  }
+
+  /** First in line and once: by the time others are called, the signal looks as if we had never listened to it. */
+  listen(signal: Signal): void {
+    if (this.#released) return;
+    const listener = (): void => this.#signalled(signal);
+    this.#listeners.set(signal, listener);
+    process.prependOnceListener(signal, listener);
+  }
+
+  release(): void {
+    this.#released = true;
+    process.removeListener('beforeExit', this.beforeExit);
+    process.removeListener('exit', this.exit);
+    for (const [signal, listener] of this.#listeners) process.removeListener(signal, listener);
+  }
+
+  #signalled(signal: Signal): void {
+    const alone = process.listenerCount(signal) === 0;
+    const flushed = this.#flush();
+    // now, for the next listener may end the process at once
+    if (this.#drains) drain();
+    if (!alone) {
+      // They say how the process ends, if it does.
+      void flushed.then(() => this.listen(signal));
+      return;
+    }
+    void within(SIGNAL_WAIT_MS, flushed).then(() => {
+      process.kill(process.pid, signal);
+      setTimeout(() => this.listen(signal), SURVIVED_MS).unref();
+    });
+  }
+}
+
+/** Waits for a promise that does not reject, but not for long; the process stays alive meanwhile. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,9 @@
+export { ShardMetricExporter } from './exporter.js';
+export type { ExporterStats, ShardMetricExporterOptions } from './options.js';
+export {
+  HISTOGRAM_AGGREGATIONS,
+  type HistogramAggregation,
+  TEMPORALITY_PREFERENCES,
+  type TemporalityPreference,
+} from './preferences.js';
+export { type MetricsHandle, startMetrics, type StartMetricsOptions } from './start.js';
