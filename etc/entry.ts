@@ -1,5 +1,7 @@
-// Every entry point in one module, so that API Extractor writes one report: the names of `cfn-metrics`
-// at the top level, those of `cfn-metrics/<entry>` in a namespace of that name. `register` exports nothing.
+// Every entry point in one module, for API Extractor's one report. The namespaces say which entry point a name
+// comes from (`register` has none); the flat exports are where links in the documentation find it.
 export * from '../src/index.js';
-export * as otel from '../src/otel/index.js';
-export * as analyze from '../src/analyze/index.js';
+export * from '../src/otel/index.js';
+export * from '../src/analyze/index.js';
+export * as otelEntry from '../src/otel/index.js';
+export * as analyzeEntry from '../src/analyze/index.js';
