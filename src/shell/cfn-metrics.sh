@@ -83,7 +83,7 @@ _cfn_emit() {
   (($# > 2)) || _cfn_few_arguments || return 2
 
   # Most calls differ from an earlier one in their value only.
-  printf -v _cfn_key '%s\x1f' $# "${CFN_METRICS_SHARDS-}" "$1" "$2" "${@:4}"
+  printf -v _cfn_key '%s\x1f' "$#" "${CFN_METRICS_SHARDS-}" "$1" "$2" "${@:4}"
   _cfn_parts=${_cfn_cache["$_cfn_key"]-}
   [[ -n $_cfn_parts ]] || _cfn_compose "$@" || return 2
   # Most values are whole numbers as JSON has them, of less than a hundred digits. The digits are listed, for what 0-9
@@ -437,7 +437,7 @@ _cfn_format_second() {
   _cfn_month=$((_cfn_month < 10 ? _cfn_month + 3 : _cfn_month - 9))
   _cfn_year=$((_cfn_year + _cfn_era * 400 + (_cfn_month <= 2)))
   printf -v '_cfn_state[text]' '%04d-%02d-%02dT%02d:%02d:%02d' "$_cfn_year" "$_cfn_month" "$_cfn_day" \
-    $((_cfn_rest / 3600)) $((_cfn_rest / 60 % 60)) $((_cfn_rest % 60))
+    "$((_cfn_rest / 3600))" "$((_cfn_rest / 60 % 60))" "$((_cfn_rest % 60))"
 }
 
 # --- storing ----------------------------------------------------------------------------------------------------------
@@ -586,7 +586,8 @@ _cfn_settle() {
 
 # Says one line on stderr: a text, and what came in, quoted and never long.
 _cfn_say() {
-  local _cfn_got=''
+  # In C, %q leaves nothing but printable ASCII: no escape sequence reaches a terminal.
+  local _cfn_got='' LC_ALL=C
   if (($# > 1)); then printf -v _cfn_got ' %q' "${2:0:100}"; fi
   if (($# > 1 && ${#2} > 100)); then _cfn_got+=...; fi
   printf '%s: %s%s\n' "${_cfn_name:-emit_metric}" "$1" "$_cfn_got" >&2
