@@ -100,11 +100,14 @@ export class Appender {
    * @returns Whether it can be appended to.
    */
   open(shard: number): boolean {
-    return this.#attempt(() => {
+    try {
       const now = performance.now();
       const file = this.#files.get(shard);
       return (file === undefined ? this.#open(shard, now) : this.#look(shard, file, now)) !== undefined;
-    }, false);
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
   }
 
   /**
@@ -115,7 +118,38 @@ export class Appender {
    * @returns How many bytes were stored: all of them, or fewer, and then `refusal` says why. Never throws.
    */
   append(shard: number, lines: string): number {
-    return this.#attempt(() => this.#append(shard, lines), 0);
+    let locked: OpenFile | undefined;
+    try {
+      let file = this.#files.get(shard) ?? this.#open(shard, performance.now());
+      let now: number;
+      for (;;) {
+        if (file === undefined) return 0;
+        if (this.#lock.tryShared(file.fd)) locked = file;
+        // Read after the lock was taken: this process may have been stopped for long before.
+        now = performance.now();
+        if (locked !== undefined && now - file.lookedAt <= this.#recheckMs) break;
+        const held = locked;
+        // Looking may close the file, and then its descriptor may be somebody else's.
+        locked = undefined;
+        const current = this.#look(shard, file, now);
+        if (current === file) {
+          locked = held;
+          break;
+        }
+        file = current;
+      }
+      if (locked === undefined) this.#unlocked += 1;
+      const bytes = Buffer.byteLength(lines);
+      if (!this.#headroom.allows(bytes, now)) return this.#full(0);
+      const stored = this.#write(file.fd, lines);
+      // Node reports a full file system as a short count.
+      return stored < bytes ? this.#full(stored) : stored;
+    } catch (error) {
+      this.#fail(error);
+      return 0;
+    } finally {
+      if (locked !== undefined) this.#lock.unlock(locked.fd);
+    }
   }
 
   /** Closes the files. What is appended later opens them again. */
@@ -123,51 +157,17 @@ export class Appender {
     for (const [shard, file] of this.#files) this.#forget(shard, file);
   }
 
-  #attempt<T>(action: () => T, otherwise: T): T {
-    try {
-      return action();
-    } catch (error) {
-      this.#error = error;
-      this.#refusal = error instanceof MetricsError ? 'refused' : isFull(error) ? 'full' : 'io';
-      if (this.#refusal === 'full') this.#headroom.expire();
-      return otherwise;
-    }
+  #full(stored: number): number {
+    this.#refusal = 'full';
+    this.#error = undefined;
+    this.#headroom.expire();
+    return stored;
   }
 
-  #append(shard: number, lines: string): number {
-    const bytes = Buffer.byteLength(lines);
-    const now = performance.now();
-    let file = this.#files.get(shard) ?? this.#open(shard, now);
-    if (file === undefined) return 0;
-    if (!this.#headroom.allows(bytes, now)) {
-      this.#refusal = 'full';
-      this.#error = undefined;
-      return 0;
-    }
-    let locked: boolean;
-    for (;;) {
-      locked = this.#lock.tryShared(file.fd);
-      // Time is read again: this process may have been stopped for long before it got the lock.
-      const lockedAt = performance.now();
-      if (locked && lockedAt - file.lookedAt <= this.#recheckMs) break;
-      const current = this.#look(shard, file, lockedAt);
-      if (current === undefined) return 0;
-      if (current === file) break;
-      file = current;
-    }
-    if (!locked) this.#unlocked += 1;
-    try {
-      const stored = this.#write(file.fd, lines);
-      if (stored < bytes) {
-        // Node reports a full file system as a short count.
-        this.#refusal = 'full';
-        this.#error = undefined;
-        this.#headroom.expire();
-      }
-      return stored;
-    } finally {
-      if (locked) this.#lock.unlock(file.fd);
-    }
+  #fail(error: unknown): void {
+    if (isFull(error)) this.#full(0);
+    else this.#refusal = error instanceof MetricsError ? 'refused' : 'io';
+    this.#error = error;
   }
 
   /** Compares the path's inode with the open file's, and opens the new file where they differ. */

@@ -46,25 +46,25 @@ export class Backlog {
     return [...this.#kept.keys()];
   }
 
+  /** How many lines wait for one shard. */
+  waiting(shard: number): number {
+    return this.#kept.get(shard)?.length ?? 0;
+  }
+
   /**
    * Appends what waits for a shard, then these lines.
    *
    * @param shard - The shard.
    * @param lines - New lines, perhaps none.
    * @param timestamp - Now, for what waits.
-   * @returns How many lines were stored, how many now wait for this shard, and how many were lost because no more may.
+   * @returns How many lines were stored, and how many were lost because no more could be kept.
    */
-  append(
-    shard: number,
-    lines: readonly Line[],
-    timestamp: string,
-  ): { stored: number; waiting: number; lost: number } {
+  append(shard: number, lines: readonly Line[], timestamp: string): { stored: number; lost: number } {
     const kept = this.#take(shard);
     const all = kept.length === 0 ? lines : [...restamped(superseded(kept, lines), timestamp), ...lines];
-    if (all.length === 0) return { stored: 0, waiting: 0, lost: 0 };
+    if (all.length === 0) return { stored: 0, lost: 0 };
     const stored = this.#store(shard, all);
-    const lost = stored === all.length ? 0 : this.#keep(shard, all.slice(stored));
-    return { stored, waiting: all.length - stored - lost, lost };
+    return { stored, lost: stored === all.length ? 0 : this.#keep(shard, all.slice(stored)) };
   }
 
   /** Appends as one write, and says how many lines of it are whole in the file. */

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 
 /**
@@ -8,8 +9,8 @@ import { createRequire } from 'node:module';
  * other, and the kernel lets go when the holder ends, however it ends.
  */
 export interface FileLock {
-  /** `flock` where the native module is there, `none` where nothing is ever locked. */
-  readonly kind: 'flock' | 'none';
+  /** `flock` where the native module is there, `command` where flock(1) does it, `none` where nothing is ever locked. */
+  readonly kind: 'flock' | 'command' | 'none';
   /** Why there is no lock. */
   readonly reason?: string;
   /** Takes the lock that any number of appenders hold together; false where somebody holds it exclusively. */
@@ -66,4 +67,30 @@ export function loadLock(): FileLock {
     tryExclusive: (fd) => attempt(fd, LOCK_EX | LOCK_NB),
     unlock: (fd) => void attempt(fd, LOCK_UN),
   };
+}
+
+/** The lock for whoever cannot go without it and needs it seldom: flock(1) where the native module is missing. */
+export function loadLockOrCommand(): FileLock {
+  const lock = loadLock();
+  return lock.kind === 'none' && run(['--version'], 'ignore') === 0 ? commandLock() : lock;
+}
+
+/**
+ * The lock by way of flock(1), a process for each call.
+ *
+ * @remarks
+ * The command locks a descriptor that it inherits, so the lock is on our own open file, and stays when the command has
+ * ended.
+ */
+export function commandLock(): FileLock {
+  return {
+    kind: 'command',
+    tryShared: (fd) => run(['-s', '-n', '3'], fd) === 0,
+    tryExclusive: (fd) => run(['-x', '-n', '3'], fd) === 0,
+    unlock: (fd) => void run(['-u', '3'], fd),
+  };
+}
+
+function run(args: string[], fd: number | 'ignore'): number | null {
+  return spawnSync('flock', args, { stdio: ['ignore', 'ignore', 'ignore', fd] }).status;
 }
