@@ -1,0 +1,115 @@
+import { MAX_SHARDS, DEFAULT_SHARDS } from '../environment.js';
+import { MetricsError } from '../errors.js';
+import { shown } from '../options.js';
+import { agentId, agentProblem } from '../record.js';
+import { shardDirectory, type ShardDirectory } from '../store/directory.js';
+import { type ConfigFile, loadConfig } from './config.js';
+
+/** The value of a setting and where it came from. */
+export interface Setting<T> {
+  readonly value: T;
+  /** For people: `--dir`, `CFN_METRICS_DIR`, the path of the config file, or `default`. */
+  readonly source: string;
+}
+
+/** Every setting there is. */
+export interface Settings {
+  readonly directory: Setting<ShardDirectory>;
+  readonly shards: Setting<number>;
+  /** Undefined where each agent names itself by host and pid. */
+  readonly agent: Setting<string | undefined>;
+  /** The config file, where there is one. */
+  readonly config: string | undefined;
+}
+
+/** What flags say; undefined where they were not given. */
+export interface SettingFlags {
+  readonly dir?: string | undefined;
+  readonly shards?: string | undefined;
+}
+
+const KEYS = ['directory', 'shards', 'agent'];
+
+/**
+ * Reads all settings: a flag goes before the environment, that before the config file, that before the default.
+ *
+ * @remarks
+ * All of them are checked, also those that a command does not use: what is wrong is found before it matters.
+ *
+ * @throws MetricsError `ERR_METRICS_OPTION` where one of them, wherever it came from, is bad.
+ */
+export async function readSettings(flags: SettingFlags, env = process.env): Promise<Settings> {
+  const config = await loadConfig(process.cwd());
+  if (config !== undefined) checkKeys(config);
+  const directory = first('dir', flags.dir, 'CFN_METRICS_DIR', env, config, 'directory');
+  const shards = first('shards', flags.shards, 'CFN_METRICS_SHARDS', env, config, 'shards');
+  const agent = first('agent', undefined, 'CFN_AGENT_ID', env, config, 'agent');
+  return {
+    directory: {
+      value: shardDirectory(directory && text(directory)),
+      source: directory?.source ?? 'default',
+    },
+    shards: shards === undefined ? fallback(DEFAULT_SHARDS) : { ...shards, value: shardCount(shards) },
+    agent: agent === undefined ? fallback(undefined) : { ...agent, value: agentName(agent) },
+    config: config?.path,
+  };
+}
+
+/** The directory as the readers of the store take it: named only where somebody named it. */
+export function namedDirectory({ directory }: Settings): string | undefined {
+  return directory.value.explicit ? directory.value.path : undefined;
+}
+
+interface Given extends Setting<unknown> {
+  /** As an error names it. */
+  readonly name: string;
+}
+
+function first(
+  flag: string,
+  flagValue: string | undefined,
+  variable: string,
+  env: NodeJS.ProcessEnv,
+  config: ConfigFile | undefined,
+  key: string,
+): Given | undefined {
+  if (flagValue !== undefined) return { value: flagValue, source: `--${flag}`, name: `--${flag}` };
+  const set = env[variable];
+  // an empty variable is an unset one
+  if (set !== undefined && set !== '') return { value: set, source: variable, name: variable };
+  const configured = config?.values[key];
+  if (config === undefined || configured === undefined || configured === null) return undefined;
+  return { value: configured, source: config.path, name: `${key} in ${config.path}` };
+}
+
+function fallback<T>(value: T): Setting<T> {
+  return { value, source: 'default' };
+}
+
+function text({ name, value }: Given): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw bad(`${name} must be a path, got ${shown(value)}`);
+}
+
+function shardCount({ name, value }: Given): number {
+  const count = typeof value === 'string' && /^[0-9]{1,4}$/.test(value) ? Number(value) : value;
+  if (typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= MAX_SHARDS) return count;
+  throw bad(`${name} must be a whole number from 1 to ${MAX_SHARDS}, got ${shown(value)}`);
+}
+
+function agentName({ name, value }: Given): string {
+  const id = typeof value === 'string' || typeof value === 'number' ? agentId(value) : value;
+  const problem = agentProblem(id);
+  if (problem === undefined) return id as string;
+  throw bad(`${name}: ${problem}`);
+}
+
+function checkKeys({ path, values }: ConfigFile): void {
+  const unknown = Object.keys(values).find((key) => !KEYS.includes(key));
+  if (unknown === undefined) return;
+  throw bad(`${path} has an unknown setting ${shown(unknown)}; there are ${KEYS.join(', ')}`);
+}
+
+function bad(message: string): MetricsError {
+  return new MetricsError('ERR_METRICS_OPTION', message);
+}

@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { matchesGlob } from '../analyze/glob.js';
+import { MetricsError } from '../errors.js';
+import { agentId, agentProblem, formatRecord, type MetricRecord, TARGET_INFO } from '../record.js';
+import { followRecords } from '../store/tail.js';
+import { type Command, parseFlags } from './command.js';
+import { print, watchOutput } from './output.js';
+import { recordLine } from './record-line.js';
+import { namedDirectory, readSettings } from './settings.js';
+import { outputStyle } from './style.js';
+import { parseTime } from './time.js';
+
+const HELP = `Usage: cfn-metrics tail [OPTION]…
+
+Print records as they are written, until interrupted.
+
+  --metric GLOB      metrics to show, * and ? are wildcards; may be repeated. Without it all but target_info
+  --agent ID         agents to show; may be repeated
+  --since TIME       begin with the records from then on, such as 30s or "5 minutes ago" (default: now)
+  --dir DIRECTORY    where the shards are (default: CFN_METRICS_DIR, else /dev/shm)
+  --json             the lines as they are stored, one JSON object each
+  --help             this text
+
+Example: cfn-metrics tail --metric 'coordination_*' --agent 42
+`;
+
+const FLAGS = { metric: 'texts', agent: 'texts', since: 'text', dir: 'text', json: 'switch' } as const;
+
+async function run(args: readonly string[]): Promise<number> {
+  const flags = parseFlags(args, FLAGS);
+  const since = flags.since === undefined ? 'end' : parseTime('--since', flags.since, Date.now());
+  const wanted = filter(flags.metric, flags.agent);
+  const settings = await readSettings(flags);
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  watchOutput(end);
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+
+  const style = outputStyle();
+  const format = flags.json ? formatRecord : (record: MetricRecord): string => recordLine(record, style);
+  const tail = followRecords({ directory: namedDirectory(settings), from: since, signal: stop.signal });
+  for await (const { records } of tail) {
+    const text = records.filter(wanted).map(format).join('');
+    if (text !== '' && !print(text)) await drained(stop.signal);
+  }
+  return 0;
+}
+
+/** A slow reader slows down the reading, and nothing piles up here. */
+async function drained(signal: AbortSignal): Promise<void> {
+  // Only an abort or an error of stdout ends the wait otherwise, and both end the tail.
+  await once(process.stdout, 'drain', { signal }).catch(() => undefined);
+}
+
+function filter(
+  metrics: readonly string[] | undefined,
+  agents: readonly string[] | undefined,
+): (record: MetricRecord) => boolean {
+  const ids = agents && new Set(agents.map(readAgent));
+  return ({ agent, metric }) =>
+    (ids === undefined || ids.has(agent)) &&
+    (metrics === undefined
+      ? metric !== TARGET_INFO
+      : metrics.some((pattern) => matchesGlob(pattern, metric)));
+}
+
+function readAgent(text: string): string {
+  const id = agentId(text);
+  const problem = agentProblem(id);
+  if (problem === undefined) return id;
+  throw new MetricsError('ERR_METRICS_OPTION', `--agent: ${problem}`);
+}
+
+/** Records as they are written. */
+export const tailCommand: Command = { help: HELP, run };
