@@ -77,24 +77,25 @@ analyze_metrics() {
 
 # Checks, formats and appends. Status as documented at emit_metric.
 _cfn_emit() {
-  local _cfn_key _cfn_parts _cfn_number _cfn_time _cfn_shard _cfn_head _cfn_line _cfn_file _cfn_foreign=''
-  # Every time, for an exported function finds no arrays in a child, and a subscript of an undeclared one is arithmetic.
-  declare -gA _cfn_state _cfn_cache || return 1
+  local _cfn_key _cfn_shard _cfn_head _cfn_tail _cfn_number _cfn_time _cfn_line _cfn_file _cfn_foreign=''
+  [[ ${_cfn_state[0]-} == ready ]] || _cfn_declare || return 1
   (($# > 2)) || _cfn_few_arguments || return 2
 
   # Most calls differ from an earlier one in their value only.
   printf -v _cfn_key '%s\x1f' "$#" "${CFN_METRICS_SHARDS-}" "$1" "$2" "${@:4}"
-  _cfn_parts=${_cfn_cache["$_cfn_key"]-}
-  [[ -n $_cfn_parts ]] || _cfn_compose "$@" || return 2
+  _cfn_shard=${_cfn_shards["$_cfn_key"]-}
+  if [[ -n $_cfn_shard ]]; then
+    _cfn_head=${_cfn_heads["$_cfn_key"]}
+    _cfn_tail=${_cfn_tails["$_cfn_key"]}
+  else
+    _cfn_compose "$@" || return 2
+  fi
   # Most values are whole numbers as JSON has them, of less than a hundred digits. The digits are listed, for what 0-9
   # means is up to the locale.
   _cfn_number=$3
   [[ -n $3 && $3 != *[!0123456789]* && $3 != 0?* && ${#3} != ???* ]] || _cfn_set_number "$3" || return 2
   _cfn_set_time
-  _cfn_shard=${_cfn_parts%%$'\x1f'*}
-  _cfn_parts=${_cfn_parts#*$'\x1f'}
-  _cfn_head=${_cfn_parts%$'\x1f'*}
-  _cfn_line='{"timestamp":"'$_cfn_time$_cfn_head$_cfn_number${_cfn_parts##*$'\x1f'}
+  _cfn_line='{"timestamp":"'$_cfn_time$_cfn_head$_cfn_number$_cfn_tail
   ((${#_cfn_line} < 1000)) || _cfn_check_length || return 2
 
   # bash has no O_NOFOLLOW and no O_NONBLOCK, so it has to look before it opens. In a sticky directory, such as
@@ -105,12 +106,19 @@ _cfn_emit() {
   [[ -z ${_cfn_state[unsettled]-} ]] || _cfn_settle
 }
 
+# A child that got the functions by export -f has no arrays, and a subscript of an undeclared one is arithmetic.
+_cfn_declare() {
+  declare -gA _cfn_state _cfn_cache _cfn_shards _cfn_heads _cfn_tails || return 1
+  _cfn_state[0]=ready
+}
+_cfn_declare
+
 _cfn_few_arguments() {
   _cfn_invalid 'needs AGENT METRIC VALUE [UNIT] [key=value ...]'
   return 1
 }
 
-# Sets _cfn_parts to what a record has beside time and value: shard, what goes before the value, what goes behind it.
+# Sets _cfn_shard, and _cfn_head and _cfn_tail to what a record has between its time and its value and behind it.
 _cfn_compose() {
   local LC_ALL=C _cfn_count=16 _cfn_agent _cfn_json _cfn_raw _cfn_unit='' _cfn_attributes='' _cfn_separators
   # Where it is read-only the assignment fails, and lengths and classes would mean something else.
@@ -129,12 +137,15 @@ _cfn_compose() {
       _cfn_set_attributes "${@:5}" || return 2
     fi
   fi
-  _cfn_parts=$_cfn_shard$'\x1f''","agent":"'$_cfn_agent'","metric":"'$2'","value":'$'\x1f'$_cfn_unit$_cfn_attributes'}'
+  _cfn_head='","agent":"'$_cfn_agent'","metric":"'$2'","value":'
+  _cfn_tail=$_cfn_unit$_cfn_attributes'}'
   # Where an argument has a separator in it, another call could have the same key: such a one is not kept.
   _cfn_separators=${_cfn_key//[!$'\x1f']/}
   if ((${#_cfn_key} <= 512 && ${#_cfn_separators} == $# + 1)); then
-    if ((${#_cfn_cache[@]} >= 1024)); then _cfn_cache=(); fi
-    _cfn_cache["$_cfn_key"]=$_cfn_parts
+    if ((${#_cfn_shards[@]} >= 1024)); then _cfn_shards=() _cfn_heads=() _cfn_tails=(); fi
+    _cfn_shards["$_cfn_key"]=$_cfn_shard
+    _cfn_heads["$_cfn_key"]=$_cfn_head
+    _cfn_tails["$_cfn_key"]=$_cfn_tail
   fi
 }
 
@@ -148,7 +159,7 @@ _cfn_check_length() {
 
 _cfn_print_shard() {
   local LC_ALL=C _cfn_count=16 _cfn_shard _cfn_agent _cfn_json _cfn_raw
-  declare -gA _cfn_state _cfn_cache || return 1
+  [[ ${_cfn_state[0]-} == ready ]] || _cfn_declare || return 1
   # Asking is not emitting: nothing is counted as dropped in here.
   local _cfn_asking=1 _cfn_name=get_metrics_shard
   if (($# != 1)); then _cfn_invalid 'needs one argument, AGENT'; return 2; fi
@@ -412,8 +423,8 @@ _cfn_to_json() {
 # Sets _cfn_time to now in UTC.
 _cfn_set_time() {
   _cfn_time=${EPOCHREALTIME-}
-  # The locale decides what stands before the six digits of the microseconds.
-  [[ -n $_cfn_time && ${_cfn_state[second]-} == "${_cfn_time%%[!0123456789]*}" ]] || _cfn_set_second
+  # The second, and the dot or whatever else the locale has before the six digits of the microseconds.
+  [[ $_cfn_time == "${_cfn_state[second]-}"?????? ]] || _cfn_set_second
   _cfn_time=${_cfn_state[text]}.${_cfn_time: -6:3}Z
 }
 
@@ -421,8 +432,8 @@ _cfn_set_time() {
 _cfn_set_second() {
   # Somebody may have unset EPOCHREALTIME, and then it has lost its meaning for good.
   if [[ -z $_cfn_time ]]; then printf -v _cfn_time '%(%s)T.000000' -1; fi
-  _cfn_state[second]=${_cfn_time%%[!0123456789]*}
-  _cfn_format_second "${_cfn_state[second]}"
+  _cfn_state[second]=${_cfn_time%??????}
+  _cfn_format_second "${_cfn_time%%[!0123456789]*}"
 }
 
 # Days since 1970 to a date: https://howardhinnant.github.io/date_algorithms.html#civil_from_days

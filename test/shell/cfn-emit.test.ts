@@ -128,7 +128,7 @@ describe('cfn-emit -', () => {
 
   it('keeps blanks within quotes, and what stands behind a backslash', () => {
     const { status, records } = feed(
-      String.raw`"agent one" x 1 "" a="b c" "d e=f" g=\"h\\\ i k="" l='$(id)'` + '\n',
+      String.raw`"agent one" x 1 "" a="b c" "d e=f" g=\"h\\\ i k="" l='$(id)'`,
     );
     expect(status).toBe(0);
     expect(records).toMatchObject([

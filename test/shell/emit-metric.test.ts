@@ -85,6 +85,27 @@ describe('a record', () => {
     expect(storedLines(directory)[0]).toContain('{"10":"1","9":"1","A"');
   });
 
+  it('is its own, however much an earlier one looks like it', () => {
+    const directory = temporaryDirectory();
+    const script = String.raw`
+      for i in 1 2; do
+        emit_metric 1 x 1 k=1 $'l=2\x1fm=3'; emit_metric 1 x 1 $'k=1\x1fl=2' m=3
+        emit_metric 1 x 1 k=1; CFN_METRICS_SHARDS=7 emit_metric 1 x 1 k=1; emit_metric 11 x 1 k=1
+      done`;
+    bash(script, { env: { CFN_METRICS_DIR: directory } });
+    const stored = storedLines(directory).map(withoutTime);
+    expect(stored).toHaveLength(10);
+    const tail = (attributes: string) => `,"metric":"x","value":1,"attributes":{${attributes}}}`;
+    expect(new Set(stored)).toEqual(
+      new Set([
+        `{"agent":"agent-1"${tail(String.raw`"k":"1","l":"2\u001fm=3"`)}`,
+        `{"agent":"agent-1"${tail(String.raw`"k":"1\u001fl=2","m":"3"`)}`,
+        `{"agent":"agent-1"${tail('"k":"1"')}`,
+        `{"agent":"agent-11"${tail('"k":"1"')}`,
+      ]),
+    );
+  });
+
   it('has U+FFFD for each byte that is no UTF-8', () => {
     const directory = temporaryDirectory();
     const script = String.raw`
@@ -480,9 +501,9 @@ describe('many processes', () => {
       return once(spawn('bash', args, { env, stdio: 'ignore' }), 'exit');
     });
     await Promise.all(agents);
-    expect(new Set(storedRecords(directory).map(({ agent, value }) => `${agent} ${value}`)).size).toBe(
-      12 * 40,
-    );
+    expect(
+      new Set(storedRecords(directory).map(({ agent, value }) => `${String(agent)} ${String(value)}`)).size,
+    ).toBe(12 * 40);
   });
 });
 
