@@ -14,6 +14,8 @@ const common: Options = {
   sourcemap: true,
   // without it each CommonJS entry would carry its own copy of every class
   splitting: true,
+  // optional, so it stays a package: whoever has no YAML file never loads it
+  external: ['yaml'],
   // scripts/build.mjs builds into an empty folder and swaps it in when everything succeeded
   clean: false,
 };

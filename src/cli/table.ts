@@ -11,7 +11,7 @@ export interface Column {
 }
 
 /** Text columns are never cut shorter than this. */
-const MIN_TEXT = 10;
+const MIN_TEXT = 16;
 const GAP = '  ';
 
 /**
