@@ -1,0 +1,4 @@
+import * as metrics from 'cfn-metrics';
+import { smoke } from './smoke-checks.cjs';
+
+await smoke(metrics);
