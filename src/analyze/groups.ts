@@ -28,6 +28,8 @@ interface Member {
   readonly type: RecordType;
   readonly unit: string | undefined;
   readonly values: readonly (string | undefined)[];
+  /** What the values are sorted by first: the number of an agent that has one. */
+  readonly numbers: readonly number[];
   readonly aggregate: Aggregate;
 }
 
@@ -76,7 +78,7 @@ export class MetricGroups {
 
   /** The groups with their statistics, in order: by keys, then type, then unit. */
   groups(): readonly Group[] {
-    return this.#members.sort((a, b) => this.#compare(a, b)).map((member) => this.#group(member));
+    return this.#members.sort(compareMembers).map((member) => this.#group(member));
   }
 
   #switchKind(type: RecordType | undefined, unit: string | undefined): Step {
@@ -92,23 +94,19 @@ export class MetricGroups {
 
   #member(record: MetricRecord): Member {
     const type = record.type ?? 'gauge';
+    const values = this.#keys.map((key) => valueOf(record, key));
     const member = {
       metric: this.#metric,
       type,
       unit: record.unit === '' ? undefined : record.unit,
-      values: this.#keys.map((key) => valueOf(record, key)),
+      values,
+      numbers: this.#keys.map(({ attribute }) =>
+        attribute === undefined ? (agentNumber(record.agent) ?? Infinity) : 0,
+      ),
       aggregate: createAggregate(type, this.#since),
     };
     this.#members.push(member);
     return member;
-  }
-
-  #compare(a: Member, b: Member): number {
-    for (const [i, key] of this.#keys.entries()) {
-      const order = (key.attribute === undefined ? compareAgents : compareText)(a.values[i], b.values[i]);
-      if (order !== 0) return order;
-    }
-    return RECORD_TYPES.indexOf(a.type) - RECORD_TYPES.indexOf(b.type) || compareText(a.unit, b.unit);
   }
 
   #group({ metric, type, unit, values, aggregate }: Member): Group {
@@ -153,8 +151,14 @@ export function compareText(a: string | undefined, b: string | undefined): numbe
   return a === undefined || (b !== undefined && a < b) ? -1 : 1;
 }
 
-/** Numbered agents by number, then the named ones. */
-function compareAgents(a = '', b = ''): number {
-  const order = (agentNumber(a) ?? Infinity) - (agentNumber(b) ?? Infinity);
-  return order === 0 || Number.isNaN(order) ? compareText(a, b) : order;
+/** By the keys in their order, numbered agents by number and before the named ones; then by type and unit. */
+function compareMembers(a: Member, b: Member): number {
+  for (let i = 0; i < a.values.length; i += 1) {
+    // Equal first: between two that have no number the difference is NaN.
+    const order = a.numbers[i] === b.numbers[i] ? 0 : a.numbers[i]! - b.numbers[i]!;
+    if (order !== 0) return order;
+    const text = compareText(a.values[i], b.values[i]);
+    if (text !== 0) return text;
+  }
+  return RECORD_TYPES.indexOf(a.type) - RECORD_TYPES.indexOf(b.type) || compareText(a.unit, b.unit);
 }

@@ -47,9 +47,9 @@ export class Sum {
 }
 
 /** The compensated sum of many numbers; see {@link Sum}. */
-export function sumOf(terms: Iterable<number>): number {
+export function sumOf(terms: ArrayLike<number>): number {
   const sum = new Sum();
-  for (const term of terms) sum.add(term);
+  for (let i = 0; i < terms.length; i += 1) sum.add(terms[i]!);
   return sum.total;
 }
 
