@@ -32,4 +32,4 @@ while (Date.now() < Number(until)) {
   sent += burst;
 }
 process.send?.({ task_duration_ms: measured, messages_sent: sent, micros });
-process.disconnect?.();
+if (process.connected) process.disconnect();
