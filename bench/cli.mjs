@@ -7,14 +7,13 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '31' }, json: { type: 'boolean', default: false } },
 });
 const runs = Number(values.runs);
-const cli = fileURLToPath(new URL('../dist/cli/index.js', import.meta.url));
+const cli = join(import.meta.dirname, '../dist/cli/index.js');
 const AGENTS = 500;
 const RECORDS = 144_000;
 const DAY_MS = 86_400_000;

@@ -26,6 +26,9 @@ Example: cfn-metrics tail --metric 'coordination_*' --agent 42
 
 const FLAGS = { metric: 'texts', agent: 'texts', since: 'text', dir: 'text', json: 'switch' } as const;
 
+/** How long the rest of the output may take after the end. */
+const LAST_WORDS_MS = 500;
+
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   const since = flags.since === undefined ? 'end' : parseTime('--since', flags.since, Date.now());
@@ -44,6 +47,8 @@ async function run(args: readonly string[]): Promise<number> {
     const text = records.filter(wanted).map(format).join('');
     if (text !== '' && !print(text)) await drained(stop.signal);
   }
+  // A reader that is stuck must not keep an interrupted command alive; one that reads gets the rest.
+  setTimeout(() => process.exit(), LAST_WORDS_MS).unref();
   return 0;
 }
 

@@ -29,7 +29,7 @@ const WORDS: Readonly<Record<string, keyof typeof UNITS>> = {
 
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+$/i;
 const DURATION_PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/gi;
-const AGO = /^(an?|\d+(?:\.\d+)?)\s*([a-z]+?)s?\s+ago$/i;
+const AGO = /^(an?|\d+(?:\.\d+)?)\s*([a-z]+)\s+ago$/i;
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
 const UNIX_SECONDS = /^\d{9,11}(?:\.\d+)?$/;
@@ -72,7 +72,8 @@ function relative(text: string, now: number): number | undefined {
   }
   const [, amount, word] = AGO.exec(text) ?? [];
   if (amount === undefined || word === undefined) return undefined;
-  const unit = WORDS[word.toLowerCase()];
+  const name = word.toLowerCase();
+  const unit = WORDS[name] ?? WORDS[name.replace(/s$/, '')];
   return unit === undefined ? undefined : now - (/^a/i.test(amount) ? 1 : Number(amount)) * UNITS[unit]!;
 }
 

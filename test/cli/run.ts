@@ -1,0 +1,72 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { formatRecord, type MetricRecord } from '../../src/record.js';
+import { liveName } from '../../src/store/shard.js';
+
+/** The built command; `npm test` builds before. */
+export const CLI = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
+
+/** How a command ended, and what it said. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** The environment without what would change the outcome. */
+export function cleanEnvironment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const ours = /^(CFN_|OTEL_|NO_COLOR$|FORCE_COLOR$|NODE_OPTIONS$)/;
+  const rest = Object.entries(process.env).filter(([name]) => !ours.test(name));
+  return { ...Object.fromEntries(rest), ...more };
+}
+
+/** Runs the command to its end. */
+export function cli(args: readonly string[], { env, cwd }: RunOptions = {}): Outcome {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    encoding: 'utf8',
+    env: cleanEnvironment(env),
+    cwd,
+    timeout: 15_000,
+  });
+  return { status, stdout, stderr };
+}
+
+/** Runs a line of bash in which `cfn` is the command. */
+export function shell(line: string, { env, cwd }: RunOptions = {}): Outcome {
+  const script = `cfn() { "${process.execPath}" "${CLI}" "$@"; }; ${line}`;
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script], {
+    encoding: 'utf8',
+    env: cleanEnvironment(env),
+    cwd,
+    timeout: 15_000,
+  });
+  return { status, stdout, stderr };
+}
+
+/** Starts the command and leaves it running; it is killed when the test ends. */
+export function startCli(args: readonly string[]): {
+  child: ChildProcessWithoutNullStreams;
+  output: () => string;
+} {
+  const child = spawn(process.execPath, [CLI, ...args], { env: cleanEnvironment() });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { child, output: () => text };
+}
+
+/** Stores records in one shard, as a writer would. */
+export function store(directory: string, shard: number, records: readonly Partial<MetricRecord>[]): void {
+  const lines = records.map((record) =>
+    formatRecord({ time: Date.now(), agent: 'agent-1', metric: 'files_read', value: 1, ...record }),
+  );
+  appendFileSync(join(directory, liveName(shard)), lines.join(''), { mode: 0o600 });
+}
