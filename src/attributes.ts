@@ -27,7 +27,7 @@ export function formatAttributes(attributes: Attributes): string {
   let text = '';
   for (const key of keys) {
     // The start text of a record must not stand inside one, so this one key is written with an escape.
-    const name = key === 'timestamp' ? '"\\u0074imestamp"' : JSON.stringify(key);
+    const name = key === 'timestamp' ? '"\\u0074imestamp"' : formatString(key);
     text += `${text === '' ? '' : ','}${name}:${formatValue(attributes[key] as AttributeValue)}`;
   }
   return `,"attributes":{${text}}`;

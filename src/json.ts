@@ -4,7 +4,11 @@ export function formatNumber(value: number): string {
   return Number.isFinite(value) ? `${value}` : `"${value}"`;
 }
 
+/** Text that JSON writes as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 /** A string as JSON, with lone surrogates replaced: a line is strict JSON for every parser, not only for ours. */
 export function formatString(text: string): string {
-  return JSON.stringify(text.toWellFormed());
+  // nearly all text there is, in a third of the time: bench/exporter.mjs
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text.toWellFormed());
 }

@@ -179,7 +179,7 @@ export function formatHistogram(point: Partial<MetricRecord>): string {
   if (point.min !== undefined) text += `,"min":${formatNumber(point.min)}`;
   if (point.max !== undefined) text += `,"max":${formatNumber(point.max)}`;
   if (point.bounds !== undefined) text += `,"bounds":[${point.bounds.map(formatNumber).join(',')}]`;
-  if (point.counts !== undefined) text += `,"counts":[${point.counts.join(',')}]`;
+  if (point.counts !== undefined) text += `,"counts":${JSON.stringify(point.counts)}`;
   if (point.scale !== undefined) text += `,"scale":${point.scale}`;
   if (point.zeroCount !== undefined) text += `,"zeroCount":${point.zeroCount}`;
   if (point.positive !== undefined) text += `,"positive":${formatBuckets(point.positive)}`;
@@ -188,7 +188,8 @@ export function formatHistogram(point: Partial<MetricRecord>): string {
 }
 
 function formatBuckets(buckets: ExponentialBuckets): string {
-  return `{"offset":${buckets.offset},"bucketCounts":[${buckets.bucketCounts.join(',')}]}`;
+  // JSON.stringify takes half the time of join: bench/exporter.mjs
+  return `{"offset":${buckets.offset},"bucketCounts":${JSON.stringify(buckets.bucketCounts)}}`;
 }
 
 /** Scope and writer and the end of the line, newline included. */
@@ -253,6 +254,10 @@ function numberProblem(name: string, value: unknown): string | undefined {
   return typeof value === 'number' ? undefined : `${name} must be a number, got ${shown(value)}`;
 }
 
+function optionalNumber(name: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : numberProblem(name, value);
+}
+
 function textProblem(name: string, text: unknown): string | undefined {
   if (text === undefined || (typeof text === 'string' && text.length <= 1024)) return undefined;
   return `${name} must be a string of at most 1024 characters, got ${shown(text)}`;
@@ -270,10 +275,8 @@ function typeProblem({ type, temporality }: MetricRecord): string | undefined {
 /** What is wrong with the numbers of a histogram point, if anything. */
 export function histogramProblem(point: Partial<MetricRecord>): string | undefined {
   const { type, count, sum, min, max } = point;
-  for (const [name, value] of Object.entries({ sum, min, max })) {
-    if (value !== undefined && typeof value !== 'number')
-      return `${name} must be a number, got ${shown(value)}`;
-  }
+  const problem = optionalNumber('sum', sum) ?? optionalNumber('min', min) ?? optionalNumber('max', max);
+  if (problem !== undefined) return problem;
   if (count !== undefined && !isCount(count))
     return `count must be a whole number from 0, got ${shown(count)}`;
   if (type === 'histogram') return explicitProblem(point);
@@ -321,7 +324,10 @@ function isBuckets(side: unknown): side is ExponentialBuckets {
 }
 
 function isCounts(counts: unknown): counts is readonly number[] {
-  return Array.isArray(counts) && counts.every(isCount);
+  if (!Array.isArray(counts)) return false;
+  // a loop, since histograms have many: bench/exporter.mjs
+  for (let i = 0; i < counts.length; i += 1) if (!isCount(counts[i])) return false;
+  return true;
 }
 
 function isCount(count: unknown): count is number {

@@ -1,5 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
-import { drain, drainAtExit } from './drain.js';
+import { drain } from './drain.js';
 
 /** Signals that end a process in good order. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -10,8 +10,12 @@ const SIGNAL_WAIT_MS = 2000;
 /** Process 1 of a container survives a signal that it sends itself; then everything is as before. */
 const SURVIVED_MS = 1000;
 
-/** When to flush. */
+/** What to do at the end, and when. */
 export interface ExitHookOptions {
+  /** Starts to store everything; must not reject. */
+  readonly flush: () => Promise<void>;
+  /** Stores at once what can be stored at once; must not throw. */
+  readonly flushNow: () => void;
   /** Whether also after `process.exit()` and an uncaught error. */
   readonly onExit: boolean;
   /** Whether also on SIGTERM and SIGINT. */
@@ -21,12 +25,12 @@ export interface ExitHookOptions {
 /**
  * Flushes when the process ends, and leaves alone how it ends: exit code, signal and the listeners of others.
  *
- * @param flush - Starts to store everything; must not reject.
- * @param options - When.
+ * @param options - How, and when.
  * @returns A function that takes the hooks back.
  */
-export function flushAtExit(flush: () => Promise<void>, { onExit, onSignal }: ExitHookOptions): () => void {
-  const hooks = new ExitHooks(flush, onExit);
+export function flushAtExit(options: ExitHookOptions): () => void {
+  const { onExit, onSignal } = options;
+  const hooks = new ExitHooks(options);
   // Once: what the flush itself does empties the event loop again, which would be the next `beforeExit`.
   process.once('beforeExit', hooks.beforeExit);
   if (onExit) process.on('exit', hooks.exit);
@@ -36,20 +40,15 @@ export function flushAtExit(flush: () => Promise<void>, { onExit, onSignal }: Ex
 }
 
 class ExitHooks {
-  readonly beforeExit = (): void => void this.#flush();
-  readonly exit = (): void => {
-    void this.#flush();
-    drainAtExit();
-  };
+  readonly beforeExit = (): void => void this.#options.flush();
+  readonly exit = (): void => this.#options.flushNow();
 
-  readonly #flush: () => Promise<void>;
-  readonly #drains: boolean;
+  readonly #options: ExitHookOptions;
   readonly #listeners = new Map<Signal, () => void>();
   #released = false;
 
-  constructor(flush: () => Promise<void>, drains: boolean) {
-    this.#flush = flush;
-    this.#drains = drains;
+  constructor(options: ExitHookOptions) {
+    this.#options = options;
   }
 
   /** First in line and once: by the time others are called, the signal looks as if we had never listened to it. */
@@ -69,28 +68,29 @@ class ExitHooks {
 
   #signalled(signal: Signal): void {
     const alone = process.listenerCount(signal) === 0;
-    const flushed = this.#flush();
+    const flushed = this.#options.flush();
     // now, for the next listener may end the process at once
-    if (this.#drains) drain();
+    if (this.#options.onExit) drain();
     if (!alone) {
       // They say how the process ends, if it does.
       void flushed.then(() => this.listen(signal));
       return;
     }
-    void within(SIGNAL_WAIT_MS, flushed).then(() => {
+    void within(SIGNAL_WAIT_MS, flushed).then((done) => {
+      if (!done) this.#options.flushNow();
       process.kill(process.pid, signal);
       setTimeout(() => this.listen(signal), SURVIVED_MS).unref();
     });
   }
 }
 
-/** Waits for a promise that does not reject, but not for long; the process stays alive meanwhile. */
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
+/** Waits for a promise that does not reject, but not for long, and says whether it was done; the process stays alive. */
+async function within(ms: number, promise: Promise<void>): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
+    const timer = setTimeout(resolve, ms, false);
     void promise.then(() => {
       clearTimeout(timer);
-      resolve();
+      resolve(true);
     });
   });
 }

@@ -16,7 +16,7 @@ export interface PointAttributes {
  * @remarks
  * What instruments are given reaches an exporter unchecked: objects, dates, NaN, anything. Whatever OpenTelemetry's
  * specification has a text form for gets it (`common/README.md`, "AnyValue representation for non-OTLP protocols");
- * null, undefined and empty keys are left out.
+ * null, undefined and empty keys are left out. Text is made well-formed where it is written.
  *
  * @param source - The user's own object; it is read, never kept or changed.
  */
@@ -29,7 +29,7 @@ function isPlain(source: Readonly<Record<string, unknown>>): boolean {
   for (const key of Object.keys(source)) {
     const value = source[key];
     if (typeof value !== 'string' && typeof value !== 'boolean' && !Number.isFinite(value)) return false;
-    if (key === AGENT_ATTRIBUTE || key === '' || !key.isWellFormed()) return false;
+    if (key === AGENT_ATTRIBUTE || key === '') return false;
   }
   return true;
 }
@@ -42,7 +42,7 @@ function cleaned(source: Readonly<Record<string, unknown>>): PointAttributes {
     const value = source[key];
     if (value === undefined || value === null || key === '') continue;
     if (key === AGENT_ATTRIBUTE) agent = value;
-    else attributes[key.toWellFormed()] = attributeValue(value);
+    else attributes[key] = attributeValue(value);
   }
   return { attributes, agent };
 }

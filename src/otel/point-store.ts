@@ -47,6 +47,8 @@ export class PointStore {
   readonly #clock = new TimestampFormatter();
   /** Inode of the live file that knows of the resource, by shard. */
   readonly #described = new Map<number, number>();
+  /** Shards whose live file is about to. */
+  readonly #introduced = new Set<number>();
   #resource: unknown;
   #agent = '';
   #drops: Drops | undefined;
@@ -72,7 +74,7 @@ export class PointStore {
     }
     // shards that this batch had nothing for
     for (const shard of this.#backlog.shards)
-      if (!batch.lines.has(shard)) lost += this.#append(shard, [], timestamp).lost;
+      if (!batch.lines.has(shard)) lost += this.#append(shard, [], timestamp);
     this.#storeDrops(timestamp);
     return { waiting: this.#backlog.size, lost };
   }
@@ -123,24 +125,24 @@ export class PointStore {
   #storeShard(shard: number, lines: readonly Line[], agent: string, timestamp: string): number {
     const { appender } = this.#options;
     appender.open(shard);
-    if (this.#described.get(shard) === appender.inode(shard))
-      return this.#append(shard, lines, timestamp).lost;
-    const { lost, waiting } = this.#append(
-      shard,
-      [this.#targetInfo.line(agent, timestamp), ...lines],
-      timestamp,
-    );
-    // It is in the file unless it waits too, and then the next one takes its place.
-    if (lost === 0 && waiting <= lines.length) this.#described.set(shard, appender.inode(shard));
-    return lost;
+    if (this.#described.get(shard) === appender.inode(shard)) return this.#append(shard, lines, timestamp);
+    this.#introduced.add(shard);
+    return this.#append(shard, [this.#targetInfo.line(agent, timestamp), ...lines], timestamp);
   }
 
-  #append(shard: number, lines: readonly Line[], timestamp: string): { lost: number; waiting: number } {
-    const { stored, lost, waiting } = this.#backlog.append(shard, lines, timestamp);
+  /** Appends what waits for a shard and these lines, and says how many are lost. */
+  #append(shard: number, lines: readonly Line[], timestamp: string): number {
+    const { appender } = this.#options;
+    const { stored, lost } = this.#backlog.append(shard, lines, timestamp);
+    const waiting = this.#backlog.waiting(shard);
     this.#stored += stored;
     if (lost > 0) this.#countLost('backlog', lost);
     if (waiting > 0) this.#reportRefusal();
-    return { lost, waiting };
+    // The resource comes first: it is in the file unless all lines wait, and then the next one takes its place.
+    if (lost === 0 && waiting < Math.max(1, lines.length) && this.#introduced.delete(shard)) {
+      this.#described.set(shard, appender.inode(shard));
+    }
+    return lost;
   }
 
   #storeDrops(timestamp: string): void {

@@ -15,7 +15,9 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { Reporter } from '../diagnostics.js';
 import { MetricsError } from '../errors.js';
+import { collectNow } from './collect-now.js';
 import { diagWarn } from './diag.js';
+import { drainAtExit } from './drain.js';
 import { flushAtExit } from './exit-hooks.js';
 import { ShardMetricExporter } from './exporter.js';
 import type { ShardMetricExporterOptions } from './options.js';
@@ -50,8 +52,9 @@ export interface StartMetricsOptions extends ShardMetricExporterOptions {
   /** Further readers of the same instruments, for instance one that serves Prometheus. */
   readonly readers?: readonly IMetricReader[] | undefined;
   /**
-   * Whether the last values are stored after `process.exit()` and an uncaught error too. It needs a function of Node
-   * that is not documented (`process._tickCallback`), which runs whatever else was ready to run as well.
+   * Whether the last values are stored after `process.exit()` and an uncaught error too. It relies on parts of the SDK
+   * and, for observable callbacks that return promises, of Node (`process._tickCallback`) that are not documented;
+   * where they are missing, these values are lost.
    *
    * @defaultValue true
    */
@@ -122,11 +125,31 @@ export function startMetrics(options: StartMetricsOptions = {}): MetricsHandle {
   });
   const registered = !disabled && register(meterProvider, reporter);
 
-  const forceFlush = (): Promise<void> => quietly(() => meterProvider.forceFlush());
+  let flushing = 0;
+  const forceFlush = async (): Promise<void> => {
+    flushing += 1;
+    await quietly(() => meterProvider.forceFlush());
+    flushing -= 1;
+  };
+  const flushNow = (): void => {
+    try {
+      // what a flush has collected already is on its way through promises
+      if (flushing > 0) drainAtExit();
+      const collected = collectNow(meterProvider, drainAtExit);
+      if (collected !== undefined) {
+        exporter.export(collected, () => undefined);
+        return;
+      }
+      void forceFlush();
+      drainAtExit();
+    } catch (error) {
+      diagWarn(String(error));
+    }
+  };
   const { flushOnExit = true, flushOnSignal = true } = options;
   const release = disabled
     ? (): void => undefined
-    : flushAtExit(forceFlush, { onExit: flushOnExit, onSignal: flushOnSignal });
+    : flushAtExit({ flush: forceFlush, flushNow, onExit: flushOnExit, onSignal: flushOnSignal });
   const stop = async (): Promise<void> => {
     release();
     await quietly(() => meterProvider.shutdown());

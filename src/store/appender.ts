@@ -49,7 +49,7 @@ export class Appender {
   readonly #directory: ShardDirectory;
   readonly #recheckMs: number;
   readonly #lock: FileLock;
-  readonly #write: (fd: number, text: string) => number;
+  readonly #write: (fd: number, lines: string | Buffer) => number;
   readonly #headroom: Headroom;
   readonly #files = new Map<number, OpenFile>();
   readonly #retryAt = new Map<number, number>();
@@ -61,7 +61,7 @@ export class Appender {
     this.#directory = options.directory;
     this.#recheckMs = options.recheckMs ?? 1000;
     this.#lock = options.lock ?? loadLock();
-    this.#write = options.write ?? ((fd, text) => writeSync(fd, text));
+    this.#write = writer(options.write);
     this.#headroom = new Headroom(options.directory.path);
   }
 
@@ -114,10 +114,10 @@ export class Appender {
    * Appends whole lines.
    *
    * @param shard - The shard.
-   * @param lines - One or more lines, each with its newline.
+   * @param lines - One or more lines, each with its newline; of many at once, best their bytes.
    * @returns How many bytes were stored: all of them, or fewer, and then `refusal` says why. Never throws.
    */
-  append(shard: number, lines: string): number {
+  append(shard: number, lines: string | Buffer): number {
     let locked: OpenFile | undefined;
     try {
       let file = this.#files.get(shard) ?? this.#open(shard, performance.now());
@@ -201,6 +201,12 @@ export class Appender {
     this.#lock.unlock(file.fd);
     closeSync(file.fd);
   }
+}
+
+function writer(write: AppenderOptions['write']): (fd: number, lines: string | Buffer) => number {
+  if (write !== undefined)
+    return (fd, lines) => write(fd, typeof lines === 'string' ? lines : lines.toString());
+  return (fd, lines) => (typeof lines === 'string' ? writeSync(fd, lines) : writeSync(fd, lines));
 }
 
 function isFull(error: unknown): boolean {

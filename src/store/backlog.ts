@@ -9,6 +9,11 @@ export interface Line {
   readonly gauge?: string | undefined;
 }
 
+/** UTF-8 needs at most so many bytes for a UTF-16 unit. */
+const BYTES_A_CHAR = 3;
+/** Memory for a batch that is kept for the next one, in bytes. */
+const MAX_MEMORY = 2 * 1024 * 1024;
+
 /**
  * Appends lines, keeps those that were not wholly stored, and stores them first the next time.
  *
@@ -22,6 +27,7 @@ export class Backlog {
   readonly #maxBytes: number;
   readonly #kept = new Map<number, Line[]>();
   #bytes = 0;
+  #memory = Buffer.alloc(0);
 
   /**
    * Wraps an appender.
@@ -69,10 +75,9 @@ export class Backlog {
 
   /** Appends as one write, and says how many lines of it are whole in the file. */
   #store(shard: number, lines: readonly Line[]): number {
-    let text = '';
-    for (const line of lines) text += line.text;
-    let bytes = this.#appender.append(shard, text);
-    if (bytes === Buffer.byteLength(text)) return lines.length;
+    const batch = this.#encode(lines);
+    let bytes = this.#appender.append(shard, batch);
+    if (bytes === batch.length) return lines.length;
     let stored = 0;
     for (const line of lines) {
       bytes -= Buffer.byteLength(line.text);
@@ -80,6 +85,20 @@ export class Backlog {
       stored += 1;
     }
     return stored;
+  }
+
+  /** Line by line into memory that is used again: a string of a whole batch costs more than writing it. */
+  #encode(lines: readonly Line[]): Buffer {
+    let chars = 0;
+    for (const line of lines) chars += line.text.length;
+    let memory = this.#memory;
+    if (memory.length < chars * BYTES_A_CHAR) {
+      memory = Buffer.allocUnsafeSlow(chars * BYTES_A_CHAR);
+      if (memory.length <= MAX_MEMORY) this.#memory = memory;
+    }
+    let size = 0;
+    for (const line of lines) size += memory.write(line.text, size, 'utf8');
+    return memory.subarray(0, size);
   }
 
   #take(shard: number): readonly Line[] {
