@@ -164,7 +164,7 @@ export default defineConfig(
       globals: Object.fromEntries(
         Object.keys(Object.getOwnPropertyDescriptors(globalThis)).map((name) => [name, 'readonly']),
       ),
-      rules: { 'no-redeclare': ['error', { builtinGlobals: false }] },
     },
+    rules: { 'no-redeclare': ['error', { builtinGlobals: false }] },
   },
 );
