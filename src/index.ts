@@ -1,6 +1,7 @@
 export type { Attributes, AttributeValue } from './attributes.js';
 export type { ErrorListener } from './diagnostics.js';
 export { ERROR_CODES, type ErrorCode, MetricsError } from './errors.js';
+export { MetricsBridge } from './otel/bridge.js';
 export { parseRecord } from './parse.js';
 export {
   type ExponentialBuckets,

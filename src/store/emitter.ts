@@ -121,7 +121,7 @@ export class Emitter {
       return series !== undefined && this.#record(series, value);
     } catch (error) {
       // Getters and proxies among the options may throw.
-      return this.#refuse(String(error));
+      return this.refuse(String(error));
     }
   }
 
@@ -185,6 +185,16 @@ export class Emitter {
     return this.#closed;
   }
 
+  /**
+   * Refuses a record that breaks a rule of its own, as `emit` does one that breaks a rule of all records.
+   *
+   * @param problem - What is wrong with it; the first one is told to `onError`.
+   * @returns False; the record counts as dropped for the reason `invalid`.
+   */
+  refuse(problem: string): false {
+    return this.#drop('invalid', problem);
+  }
+
   /** Counts what became of the records so far. */
   stats(): EmitterStats {
     let queued = this.#backlog.size;
@@ -201,10 +211,10 @@ export class Emitter {
     try {
       series = this.#makeSeries(metric, { ...options, type });
     } catch (error) {
-      this.#refuse(String(error));
+      this.refuse(String(error));
     }
     if (series === undefined)
-      return () => this.#refuse(`instrument ${shown(metric)} was made with bad options`);
+      return () => this.refuse(`instrument ${shown(metric)} was made with bad options`);
     const bound = series;
     return (value) => this.#record(bound, value);
   }
@@ -233,7 +243,7 @@ export class Emitter {
       attributesProblem(attributes) ??
       typeProblem(type);
     if (problem !== undefined) {
-      this.#refuse(problem);
+      this.refuse(problem);
       return undefined;
     }
     const head = formatHead(agent, metric);
@@ -243,9 +253,7 @@ export class Emitter {
     // 24 characters each for timestamp, start and value, and some for what is around them.
     const bytes = Buffer.byteLength(head) + Buffer.byteLength(tail) + Buffer.byteLength(end) + 128;
     if (bytes > MAX_LINE_BYTES) {
-      this.#refuse(
-        `a record's line must be at most ${MAX_LINE_BYTES} bytes, ${shown(metric)} needs ${bytes}`,
-      );
+      this.refuse(`a record's line must be at most ${MAX_LINE_BYTES} bytes, ${shown(metric)} needs ${bytes}`);
       return undefined;
     }
     return { shard: shardOf(agent, this.#shards), head, tail, end, type, start: this.#now() };
@@ -255,7 +263,7 @@ export class Emitter {
     if (this.#closed !== undefined) return this.#drop('closed', 'the emitter is closed');
     const { type } = series;
     if (typeof value !== 'number' || (type !== 'gauge' && !isIncrement(value, type))) {
-      return this.#refuse(`value of a ${type} must be a number it can take, got ${shown(value)}`);
+      return this.refuse(`value of a ${type} must be a number it can take, got ${shown(value)}`);
     }
     const timestamp = this.#now();
     let text = START_TEXT + timestamp + series.head + formatNumber(value) + series.tail;
@@ -303,10 +311,6 @@ export class Emitter {
   #storeDrops(): void {
     const shard = shardOf(this.#agent, this.#shards);
     this.#drops.store(this.#now(), (line) => this.#appender.append(shard, line) === Buffer.byteLength(line));
-  }
-
-  #refuse(problem: string): false {
-    return this.#drop('invalid', problem);
   }
 
   #drop(reason: string, message: string): false {
