@@ -48,6 +48,8 @@ export interface FaultCase {
   readonly mutants: readonly MutantName[];
   /** Milliseconds after which it counts as failed. Default 120,000. */
   readonly limitMs?: number;
+  /** How much of it is enough to show that a mutant is caught. Default 0.2. */
+  readonly mutantScale?: number;
   readonly run: (context: Context) => Promise<Outcome>;
 }
 
@@ -63,4 +65,20 @@ export interface Patch {
 /** A case that could not run, and why. */
 export function skipped(reason: string): Outcome {
   return { records: 0, kills: 0, lost: 0, duplicated: 0, torn: 0, failures: [], skipped: reason };
+}
+
+/** Adds up what several processes came to. */
+export function sum(outcomes: readonly Outcome[]): Outcome {
+  const total = (key: 'records' | 'kills' | 'lost' | 'duplicated' | 'torn'): number =>
+    outcomes.reduce((so, outcome) => so + outcome[key], 0);
+  const note = outcomes[0]?.note;
+  return {
+    records: total('records'),
+    kills: total('kills'),
+    lost: total('lost'),
+    duplicated: total('duplicated'),
+    torn: total('torn'),
+    failures: outcomes.flatMap(({ failures }) => failures),
+    ...(note !== undefined && { note }),
+  };
 }

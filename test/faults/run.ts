@@ -9,7 +9,7 @@ import { MUTANTS, type MutantName } from './mutants.js';
 import { Processes } from './processes.js';
 import { headline, row, type Row, verdict } from './table.js';
 
-/** How much of a case is enough to show that a mutant is caught. */
+/** How much of a case shows that a mutant is caught, where the case says nothing else. */
 const MUTANT_SCALE = 0.2;
 /** Where a case says nothing else. */
 const LIMIT_MS = 120_000;
@@ -62,7 +62,7 @@ async function runCase(faultCase: FaultCase, mutant: MutantName | undefined): Pr
   try {
     const run = faultCase.run({
       directory,
-      scale: mutant === undefined ? scale : scale * MUTANT_SCALE,
+      scale: mutant === undefined ? scale : scale * (faultCase.mutantScale ?? MUTANT_SCALE),
       seed,
       bundle: (entry, settings) => bundler.bundle(entry, settings),
       spawn: processes.spawn,

@@ -18,7 +18,8 @@ export interface Verdict {
 
 const COLUMNS = ['kills', 'records', 'lost', 'duplicated', 'torn'] as const;
 const WIDTHS = { kills: 7, records: 9, lost: 7, duplicated: 10, torn: 7 } as const;
-const NAME_WIDTH = 36;
+const NAME_WIDTH = 44;
+const MAX_FINDING = 100;
 
 /** The head of the table. */
 export function headline(cases: readonly FaultCase[]): string {
@@ -50,7 +51,7 @@ function findings({ lost, duplicated, failures }: Outcome): string {
   const found = [];
   if (lost > 0) found.push(`lost ${lost}`);
   if (duplicated > 0) found.push(`duplicated ${duplicated}`);
-  const first = failures[0]?.split('\n')[0];
+  const first = failures[0]?.split('\n')[0]?.slice(0, MAX_FINDING);
   if (first !== undefined)
     found.push(failures.length > 1 ? `${first} (and ${failures.length - 1} more)` : first);
   return found.join(', ');
