@@ -23,4 +23,39 @@ export const SYSTEM_MUTANTS = {
       replace: 'const temporary = path;',
     },
   ],
+  'nothing on exit': [
+    {
+      file: 'src/otel/exit-hooks.ts',
+      find: "if (onExit) process.on('exit', hooks.exit);",
+      replace: '',
+    },
+  ],
+  'a signal becomes an exit': [
+    {
+      file: 'src/otel/exit-hooks.ts',
+      find: 'process.kill(process.pid, signal);',
+      replace: 'process.exit(1);',
+    },
+  ],
+  'acknowledged before it is stored': [
+    {
+      file: 'src/store/emitter.ts',
+      find: 'return this.#batched ? this.#enqueue(series.shard, text) : this.#store(series.shard, text);',
+      replace: 'return this.#enqueue(series.shard, text);',
+    },
+  ],
+  'the pid is the identity': [
+    {
+      file: 'src/writer.ts',
+      find: "return `${process.pid}-${started}-${randomBytes(4).toString('hex')}`;",
+      replace: 'return `${process.pid}`;',
+    },
+  ],
+  'the environment is the identity': [
+    {
+      file: 'src/writer.ts',
+      find: "return `${process.pid}-${started}-${randomBytes(4).toString('hex')}`;",
+      replace: 'return process.env["OTEL_RESOURCE_ATTRIBUTES"] ?? "none";',
+    },
+  ],
 } as const satisfies Record<string, readonly Patch[]>;
