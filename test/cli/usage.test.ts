@@ -118,8 +118,12 @@ describe('output', () => {
   });
 
   it('that cannot be written is one line and exit code 1', () => {
-    const { status, stderr } = shell('cfn help >/dev/full');
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^cfn-metrics: .*ENOSPC.*\n$/);
+    const directory = temporaryDirectory();
+    store(directory, 0, [{}]);
+    for (const command of ['help', `analyze --dir ${directory}`, `tail --since 1h --dir ${directory}`]) {
+      const { status, stderr } = shell(`cfn ${command} >/dev/full`);
+      expect({ command, status }).toEqual({ command, status: 1 });
+      expect(stderr).toMatch(/^cfn-metrics: .*ENOSPC.*\n$/);
+    }
   });
 });
