@@ -49,7 +49,7 @@ export class PointStore {
   readonly #described = new Map<number, number>();
   /** Shards whose live file is about to. */
   readonly #introduced = new Set<number>();
-  #resource: unknown;
+  #resource: unknown = null;
   #agent = '';
   #drops: Drops | undefined;
   #stored = 0;
@@ -109,9 +109,7 @@ export class PointStore {
   #know(resource: ResourceMetrics['resource']): void {
     if (resource === this.#resource) return;
     const attributes: Readonly<Record<string, unknown>> = resource.attributes;
-    this.#resource = resource;
-    this.#described.clear();
-    this.#targetInfo.describe(attributes);
+    if (this.#targetInfo.describe(attributes)) this.#described.clear();
     const { agent, environmentAgent } = this.#options;
     this.#agent =
       agent ??
@@ -120,6 +118,7 @@ export class PointStore {
       usable(attributes['service.instance.id']) ??
       defaultAgent();
     this.#drops ??= new Drops(this.#agent, this.#writer, this.#clock.format(Date.now()));
+    this.#resource = resource;
   }
 
   #storeShard(shard: number, lines: readonly Line[], agent: string, timestamp: string): number {

@@ -23,15 +23,15 @@ export class TargetInfo {
     this.#writer = writer;
   }
 
-  /** Takes another resource's attributes. */
-  describe(resource: Readonly<Record<string, unknown>>): void {
-    const stamped = { [SERVICE_INSTANCE]: this.#instance, [PROCESS_ID]: process.pid, ...resource };
-    const text = formatAttributes(pointAttributes(stamped).attributes);
-    // a resource that no line can hold is left out, and only who it is remains
-    const fits = Buffer.byteLength(text) < MAX_LINE_BYTES / 2;
-    this.#attributes = fits
-      ? text
-      : formatAttributes({ [SERVICE_INSTANCE]: this.#instance, [PROCESS_ID]: process.pid });
+  /** Takes a resource's attributes, and says whether they are other ones than before. */
+  describe(resource: Readonly<Record<string, unknown>>): boolean {
+    const identity = { [SERVICE_INSTANCE]: this.#instance, [PROCESS_ID]: process.pid };
+    let text = formatAttributes(pointAttributes({ ...identity, ...resource }).attributes);
+    // of a resource that no line can hold, only who it is remains
+    if (Buffer.byteLength(text) > MAX_LINE_BYTES / 2) text = formatAttributes(identity);
+    const differs = text !== this.#attributes;
+    this.#attributes = text;
+    return differs;
   }
 
   /**
