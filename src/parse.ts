@@ -7,6 +7,16 @@ const MAX_CACHED = 4096;
 
 const BEFORE_AGENT = '","agent":"';
 const BEFORE_VALUE = '","value":';
+const ZERO = 0x30;
+const NINE = 0x39;
+const POINT = 0x2e;
+const COLON = 0x3a;
+const LETTER_Z = 0x5a;
+/** From the start of a line to the end of the date, `T` included, and to the point behind the seconds. */
+const DAY_CHARS = TIMESTAMP_START + 11;
+const SECOND_CHARS = TIMESTAMP_START + 20;
+/** The largest number of 15 digits. */
+const MAX_DIGITS = 999_999_999_999_999;
 const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const NUMBER_WORDS = new Map([
   ['NaN', NaN],
@@ -14,12 +24,23 @@ const NUMBER_WORDS = new Map([
   ['-Infinity', -Infinity],
 ]);
 
+/** What stands between a timestamp and its value, and what that means. */
 interface Head {
+  /** The text from the end of the timestamp to the value. */
+  readonly text: string;
   readonly agent: string;
   readonly metric: string;
+  /** What followed the value the last time: most often what follows it now. */
+  tail: Tail | undefined;
+  /** The head of the line after this one the last time. */
+  next: Head | undefined;
 }
 
-type Tail = Pick<MetricRecord, 'unit' | 'type' | 'attributes' | 'scope' | 'writer'>;
+/** What follows a value up to the end of the line, and what that means. */
+interface Tail {
+  readonly text: string;
+  readonly fields: Pick<MetricRecord, 'unit' | 'type' | 'attributes' | 'scope' | 'writer'>;
+}
 
 /**
  * Parses a line of any form that is valid.
@@ -84,14 +105,18 @@ function parseTime(timestamp: unknown): number {
  *
  * @remarks
  * Lines of one series differ in timestamp and value only. So the text around those two is parsed by JSON.parse and
- * checked in full once, remembered, and from then on recognised by comparison. Whatever does not fit that form goes
- * through {@link parseRecord}: there is no line that one of them takes and the other does not.
+ * checked in full once, remembered, and from then on recognised by comparison: first with what stood there the last
+ * time, which costs no more than reading it, then by lookup. Whatever does not fit that form goes through
+ * {@link parseRecord}: there is no line that one of them takes and the other does not.
  */
 export class LineParser {
   readonly #heads = new Map<string, Head>();
   readonly #tails = new Map<string, Tail>();
+  #last: Head | undefined;
   #day = '';
   #dayTime = NaN;
+  #second = '';
+  #secondTime = NaN;
 
   /**
    * Parses the line at `[start, end)` of a text.
@@ -103,57 +128,71 @@ export class LineParser {
   }
 
   #parseCanonical(text: string, start: number, end: number): MetricRecord | undefined {
-    if (end - start > MAX_CACHED_CHARS) return undefined;
-    const headStart = start + TIMESTAMP_END + BEFORE_AGENT.length;
-    if (!text.startsWith(START_TEXT, start) || !text.startsWith(BEFORE_AGENT, start + TIMESTAMP_END))
-      return undefined;
-    const time = this.#time(text, start + TIMESTAMP_START);
-    const headEnd = text.indexOf(BEFORE_VALUE, headStart);
-    if (headEnd < 0 || headEnd >= end) return undefined;
-    const valueStart = headEnd + BEFORE_VALUE.length;
+    const headStart = start + TIMESTAMP_END;
+    if (end - start > MAX_CACHED_CHARS || headStart > end) return undefined;
+    const time = this.#time(text, start);
+    const head = this.#head(text, headStart, end);
+    if (head === undefined) return undefined;
+    const valueStart = headStart + head.text.length;
     const comma = text.indexOf(',', valueStart);
     const valueEnd = comma < 0 || comma >= end ? end - 1 : comma;
     const value = parseJsonNumber(text, valueStart, valueEnd);
     // A value may be NaN only as a string, which is not the fast form, so NaN says "not canonical" here.
     if (Number.isNaN(time) || Number.isNaN(value)) return undefined;
-    const head = this.#head(text.slice(headStart, headEnd));
-    const tail = this.#tail(text.slice(valueEnd, end));
-    if (head === undefined || tail === undefined) return undefined;
-    return {
-      time,
-      agent: head.agent,
-      metric: head.metric,
-      value,
-      unit: tail.unit,
-      type: tail.type,
-      attributes: tail.attributes,
-      scope: tail.scope,
-      writer: tail.writer,
-    };
+    const tail = this.#tail(head, text, valueEnd, end);
+    if (tail === undefined) return undefined;
+    const { agent, metric } = head;
+    const { unit, type, attributes, scope, writer } = tail.fields;
+    return { time, agent, metric, value, unit, type, attributes, scope, writer };
   }
 
+  /** Reads start text and timestamp; NaN where they are none. */
   #time(text: string, start: number): number {
-    const day = text.slice(start, start + 11);
-    if (day !== this.#day) {
-      this.#dayTime = parseTime(`${day}00:00:00.000Z`);
-      // A flat copy: a slice would keep the whole chunk alive.
-      this.#day = copy(day);
+    if (text.startsWith(this.#second, start) && this.#second !== '') {
+      return this.#secondTime + millisOf(text, start + SECOND_CHARS);
     }
-    return this.#dayTime + timeOfDay(text, start + 11);
+    if (!text.startsWith(this.#day, start) || this.#day === '') {
+      const day = text.slice(start, start + DAY_CHARS);
+      if (!day.startsWith(START_TEXT)) return NaN;
+      this.#dayTime = parseTime(`${day.slice(START_TEXT.length)}00:00:00.000Z`);
+      this.#day = day;
+    }
+    // Slices of the chunk, which stays in memory for them: one chunk, until the second changes.
+    this.#second = text.slice(start, start + SECOND_CHARS);
+    this.#secondTime = this.#dayTime + secondOf(text, start + DAY_CHARS);
+    return this.#secondTime + millisOf(text, start + SECOND_CHARS);
   }
 
-  #head(text: string): Head | undefined {
+  #head(text: string, start: number, end: number): Head | undefined {
+    const guess = this.#last?.next;
+    if (guess !== undefined && text.startsWith(guess.text, start)) return (this.#last = guess);
+    const valueStart = text.indexOf(BEFORE_VALUE, start) + BEFORE_VALUE.length;
+    if (valueStart < start || valueStart > end) return undefined;
+    const head = this.#findHead(text.slice(start, valueStart));
+    if (this.#last !== undefined) this.#last.next = head;
+    return (this.#last = head);
+  }
+
+  #findHead(text: string): Head | undefined {
     const known = this.#heads.get(text);
     if (known !== undefined) return known;
-    const json = parseObject(`{"agent":"${text}"}`);
-    if (json === undefined || Object.keys(json).join() !== 'agent,metric') return undefined;
-    const head = { agent: json['agent'], metric: json['metric'] } as Head;
-    if (recordProblem({ time: 0, value: 0, ...head }) !== undefined) return undefined;
-    remember(this.#heads, text, head);
-    return head;
+    const json = text.startsWith(BEFORE_AGENT) ? parseObject(`{${text.slice(2)}0}`) : undefined;
+    if (json === undefined || Object.keys(json).join() !== 'agent,metric,value') return undefined;
+    const { agent, metric } = json as { agent: string; metric: string };
+    if (recordProblem({ time: 0, value: 0, agent, metric }) !== undefined) return undefined;
+    const head = { text: copy(text), agent, metric, tail: undefined, next: undefined };
+    // What starts anew must not be reached from what was before, or memory would not be bounded.
+    if (this.#heads.size >= MAX_CACHED) this.#last = undefined;
+    return remember(this.#heads, head);
   }
 
-  #tail(text: string): Tail | undefined {
+  #tail(head: Head, text: string, start: number, end: number): Tail | undefined {
+    const guess = head.tail;
+    if (guess?.text.length === end - start && text.startsWith(guess.text, start)) return guess;
+    return (head.tail = this.#findTail(text.slice(start, end)));
+  }
+
+  #findTail(text: string): Tail | undefined {
     const known = this.#tails.get(text);
     if (known !== undefined) return known;
     const json = parseObject(text.startsWith(',') ? `{${text.slice(1)}` : `{${text}`);
@@ -161,19 +200,21 @@ export class LineParser {
     const { unit, type, attributes, scope, writer, ...others } = json;
     // Points with more keys, such as histograms, are different each time: not worth remembering.
     if (Object.keys(others).length > 0) return undefined;
-    const tail = { unit, type, attributes, scope, writer } as Tail;
-    if (recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...tail }) !== undefined)
-      return undefined;
-    remember(this.#tails, text, tail);
-    return tail;
+    const fields = { unit, type, attributes, scope, writer } as Tail['fields'];
+    const probe = { time: 0, agent: 'a', metric: 'm', value: 0, ...fields };
+    return recordProblem(probe) === undefined
+      ? remember(this.#tails, { text: copy(text), fields })
+      : undefined;
   }
 }
 
-function remember<T>(cache: Map<string, T>, text: string, value: T): void {
+function remember<T extends { readonly text: string }>(cache: Map<string, T>, entry: T): T {
   if (cache.size >= MAX_CACHED) cache.clear();
-  cache.set(copy(text), value);
+  cache.set(entry.text, entry);
+  return entry;
 }
 
+/** A flat copy: a slice would keep the whole chunk alive that it was cut from. */
 function copy(text: string): string {
   return Buffer.from(text).toString();
 }
@@ -186,19 +227,22 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. */
-function timeOfDay(text: string, at: number): number {
+/** Reads `hh:mm:ss.` as milliseconds; NaN where it is none. */
+function secondOf(text: string, at: number): number {
   const hours = twoDigits(text, at);
   const minutes = twoDigits(text, at + 3);
   const seconds = twoDigits(text, at + 6);
-  const millis = twoDigits(text, at + 9) * 10 + digit(text, at + 11);
   const marks =
-    text.charCodeAt(at + 2) === 0x3a &&
-    text.charCodeAt(at + 5) === 0x3a &&
-    text.charCodeAt(at + 8) === 0x2e &&
-    text.charCodeAt(at + 12) === 0x5a;
+    text.charCodeAt(at + 2) === COLON &&
+    text.charCodeAt(at + 5) === COLON &&
+    text.charCodeAt(at + 8) === POINT;
   if (!marks || !(hours < 24) || !(minutes < 60) || !(seconds < 60)) return NaN;
-  return ((hours * 60 + minutes) * 60 + seconds) * 1000 + millis;
+  return ((hours * 60 + minutes) * 60 + seconds) * 1000;
+}
+
+/** Reads `mmmZ` as milliseconds; NaN where it is none. */
+function millisOf(text: string, at: number): number {
+  return text.charCodeAt(at + 3) === LETTER_Z ? twoDigits(text, at) * 10 + digit(text, at + 2) : NaN;
 }
 
 function twoDigits(text: string, at: number): number {
@@ -206,25 +250,37 @@ function twoDigits(text: string, at: number): number {
 }
 
 function digit(text: string, at: number): number {
-  const value = text.charCodeAt(at) - 0x30;
+  const value = text.charCodeAt(at) - ZERO;
   return value >= 0 && value <= 9 ? value : NaN;
 }
 
-/** Reads a number in strict JSON form; NaN where it is none. */
+/**
+ * Reads a number in strict JSON form; NaN where it is none.
+ *
+ * @remarks
+ * Up to 15 digits and their power of ten are doubles without error, so their quotient is the double nearest to the
+ * decimal: W. D. Clinger, "How to Read Floating Point Numbers Accurately" (PLDI 1990).
+ */
 function parseJsonNumber(text: string, start: number, end: number): number {
-  const length = end - start;
-  if (length > 0 && length <= 15) {
-    let whole = 0;
-    let at = start;
-    while (at < end) {
-      const value = text.charCodeAt(at) - 0x30;
-      if (value < 0 || value > 9) break;
-      whole = whole * 10 + value;
-      at += 1;
+  const first = text.charCodeAt(start);
+  // A leading zero stands alone before the point, and a minus sign is left to the long way.
+  const plain =
+    end - start <= 16 && !(first === ZERO && end - start > 1 && text.charCodeAt(start + 1) !== POINT);
+  let digits = 0;
+  let scale = 0;
+  let at = start;
+  for (; plain && at < end; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code >= ZERO && code <= NINE) {
+      digits = digits * 10 + code - ZERO;
+      scale *= 10;
+    } else if (code === POINT && scale === 0 && at > start && at < end - 1) {
+      scale = 1;
+    } else {
+      break;
     }
-    const leadingZero = length > 1 && text.charCodeAt(start) === 0x30;
-    if (at === end && !leadingZero) return whole;
   }
+  if (at === end && at > start && digits <= MAX_DIGITS) return scale === 0 ? digits : digits / scale;
   const literal = text.slice(start, end);
   const value = JSON_NUMBER.test(literal) ? Number(literal) : NaN;
   return Number.isFinite(value) ? value : NaN;

@@ -4,7 +4,7 @@ import { START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
 /** Bytes to look at around a place; it doubles until a record begins in them. */
 const PROBE_BYTES = 4096;
 /** Where the search stops: reading this much costs less than another probe. */
-const CLOSE_BYTES = 65_536;
+const CLOSE_BYTES = 16_384;
 
 const LINE_START = `\n${START_TEXT}`;
 
