@@ -1,6 +1,9 @@
 /** What Node calls between two callbacks; undocumented, and there in Node 20 to 24. */
 type WithTicks = NodeJS.Process & { readonly _tickCallback?: () => void };
 
+/** So many ticks may throw. */
+const MAX_THROWN = 100;
+
 /**
  * Runs promise reactions and ticks that are ready, now. Without effect where Node has no way to.
  *
@@ -9,10 +12,13 @@ type WithTicks = NodeJS.Process & { readonly _tickCallback?: () => void };
  * its work synchronously, so this is all it takes to have the last values stored.
  */
 export function drain(): void {
-  try {
-    (process as WithTicks)._tickCallback?.();
-  } catch {
-    // thrown by a tick of somebody else's, which without us would not have run
+  for (let tries = 0; tries < MAX_THROWN; tries += 1) {
+    try {
+      (process as WithTicks)._tickCallback?.();
+      return;
+    } catch {
+      // thrown by a tick of somebody else's; what is behind it has not run yet
+    }
   }
 }
 
