@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: { runs: { type: 'string', default: '31' }, json: { type: 'boolean', default: false } },
 });
 const runs = Number(values.runs);
-const cli = join(import.meta.dirname, '../dist/cli/index.js');
+const cli = join(import.meta.dirname, '../dist/cli/index.cjs');
 const AGENTS = 500;
 const RECORDS = 144_000;
 const DAY_MS = 86_400_000;

@@ -50,7 +50,7 @@ function project() {
     if (!name.startsWith('.')) symlinkSync(join(root, 'node_modules', name), join(modules, name));
   }
   symlinkSync(join(root, 'src/shell/cfn-emit'), join(modules, '.bin/cfn-emit'));
-  symlinkSync(join(root, 'dist/cli/index.js'), join(modules, '.bin/cfn-metrics'));
+  symlinkSync(join(root, 'dist/cli/index.cjs'), join(modules, '.bin/cfn-metrics'));
   // npx looks the command up anew each time, which takes a third of a second and may ask the network.
   writeFileSync(join(modules, '.bin/npx'), '#!/bin/sh\nexec "$@"\n');
   chmodSync(join(modules, '.bin/npx'), 0o755);

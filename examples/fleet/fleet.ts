@@ -117,7 +117,7 @@ async function showProgress(startedAt: number, running: () => number, signal: Ab
 function showDelivery(reports: readonly AgentReport[]): void {
   const cli = spawnSync(
     process.execPath,
-    [join(root, 'dist/cli/index.js'), 'analyze', '--dir', directory, '--since', '1h'],
+    [join(root, 'dist/cli/index.cjs'), 'analyze', '--dir', directory, '--since', '1h'],
     {
       stdio: 'inherit',
     },

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { main } from './main.js';
 
-const code = await main(process.argv.slice(2));
-// Output that could not be written has set it already.
-process.exitCode ??= code;
+// Not awaited: this is built as CommonJS, which starts faster.
+void main(process.argv.slice(2)).then((code) => {
+  // Output that could not be written has set it already.
+  process.exitCode ??= code;
+});

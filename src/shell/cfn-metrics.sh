@@ -60,7 +60,7 @@ get_metrics_shard() {
 analyze_metrics() {
   local _cfn_cli=${CFN_METRICS_CLI-}
   if [[ -z $_cfn_cli ]] && type -P cfn-metrics >/dev/null; then _cfn_cli=cfn-metrics; fi
-  if [[ -z $_cfn_cli ]]; then _cfn_cli=${_cfn_home-}/../../dist/cli/index.js; fi
+  if [[ -z $_cfn_cli ]]; then _cfn_cli=${_cfn_home-}/../../dist/cli/index.cjs; fi
   case $_cfn_cli in
     *.js | *.mjs | *.cjs)
       if [[ ! -f $_cfn_cli ]]; then

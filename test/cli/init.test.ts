@@ -173,16 +173,16 @@ describe.skipIf(!root)('several users', () => {
     const asMember = as(
       65534,
       GID,
-      [join(home, 'node'), 'dist/cli/index.js', 'analyze', '--json'],
+      [join(home, 'node'), 'dist/cli/index.cjs', 'analyze', '--json'],
       directory,
     );
     expect(JSON.parse(asMember.stdout)).toMatchObject({ records: 3, unreadable: [] });
-    const checkup = as(65534, GID, [join(home, 'node'), 'dist/cli/index.js', 'doctor'], directory);
+    const checkup = as(65534, GID, [join(home, 'node'), 'dist/cli/index.cjs', 'doctor'], directory);
     expect(checkup.stdout).toMatch(/^ok {7}rights: user 65534 may append$/m);
     const turnedAway = as(
       65532,
       65532,
-      [join(home, 'node'), 'dist/cli/index.js', 'doctor', '--json'],
+      [join(home, 'node'), 'dist/cli/index.cjs', 'doctor', '--json'],
       directory,
     );
     expect(turnedAway.status).toBe(1);
@@ -222,7 +222,7 @@ describe.skipIf(!root)('several users', () => {
   it('need not be root where the directory is their own, and must be where it is not', () => {
     const theirs = temporaryDirectory();
     chownSync(theirs, 65534, GID);
-    const init = [join(home, 'node'), 'dist/cli/index.js', 'init', '--group', `${GID}`];
+    const init = [join(home, 'node'), 'dist/cli/index.cjs', 'init', '--group', `${GID}`];
     expect(as(65534, GID, init, theirs).status).toBe(0);
     expect(owned(join(theirs, 'cfn-metrics-0.jsonl'))).toBe(`0660 65534 ${GID}`);
     const foreign = temporaryDirectory();

@@ -7,7 +7,7 @@ import { formatRecord, type MetricRecord } from '../../src/record.js';
 import { liveName } from '../../src/store/shard.js';
 
 /** The built command; `npm test` builds before. */
-export const CLI = fileURLToPath(new URL('../../dist/cli/index.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../dist/cli/index.cjs', import.meta.url));
 
 /** How a command ended, and what it said. */
 export interface Outcome {

@@ -531,7 +531,7 @@ describe('analyze_metrics', () => {
     program('bin/cfn-metrics', '#!/bin/sh\necho "path $*"\n');
     program('own', '#!/bin/sh\necho "own $*"\nexit 3\n');
     program('own.js', 'console.log("js", process.argv.slice(2).join(" "))');
-    program('package/dist/cli/index.js', 'console.log("package", process.argv.slice(2).join(" "))');
+    program('package/dist/cli/index.cjs', 'console.log("package", process.argv.slice(2).join(" "))');
     run('cp', ['-r', join(LIBRARY, '..'), join(directory, 'package/src')]);
     run('mkdir', ['-p', join(directory, 'package/src')]);
     run('cp', ['-r', join(LIBRARY, '..'), join(directory, 'package/src/shell')]);
