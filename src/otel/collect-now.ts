@@ -33,6 +33,14 @@ interface State {
   readonly meterSharedStates: ReadonlyMap<string, MeterState>;
 }
 
+/** What to do with observable callbacks. */
+export interface CollectNowOptions {
+  /** Whether to call them. */
+  readonly observe: boolean;
+  /** Called where one returned a promise: what it has observed by then counts. */
+  readonly runPromises: () => void;
+}
+
 /** What one callback observed, once it is done. */
 interface Observation {
   readonly measured: ReadonlyMap<Instrument, Measurements>;
@@ -48,14 +56,17 @@ interface Observation {
  * and `MeterSharedState` do, without `await`, on parts of theirs that are not public; hence the caution.
  *
  * @param provider - The provider.
- * @param runPromises - Called where an observable callback returned a promise: what it has observed by then counts.
+ * @param options - What to do with observable callbacks.
  * @returns What was collected; undefined where the provider is not built as expected, and then nothing was touched.
  */
-export function collectNow(provider: MeterProvider, runPromises: () => void): ResourceMetrics | undefined {
+export function collectNow(
+  provider: MeterProvider,
+  { observe, runPromises }: CollectNowOptions,
+): ResourceMetrics | undefined {
   const { _sharedState: shared } = provider as unknown as { readonly _sharedState?: State };
   if (shared === undefined || !isFamiliar(shared)) return undefined;
   const meters = [...shared.meterSharedStates.values()];
-  const observations = meters.flatMap(({ observableRegistry }) => observe(observableRegistry));
+  const observations = observe ? meters.flatMap(({ observableRegistry }) => callAll(observableRegistry)) : [];
   if (observations.some(({ state }) => state === 'waiting')) runPromises();
 
   const now = Date.now();
@@ -90,7 +101,7 @@ function isFamiliar({ resource, metricCollectors, meterSharedStates }: Partial<S
 }
 
 /** Calls all callbacks of a meter. */
-function observe({ _callbacks, _batchCallbacks }: Registry): Observation[] {
+function callAll({ _callbacks, _batchCallbacks }: Registry): Observation[] {
   return [
     ..._callbacks.map(({ callback, instrument }) => {
       const measured = new Map([[instrument, new Map<object, number>()]]);

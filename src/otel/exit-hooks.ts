@@ -7,6 +7,8 @@ type Signal = (typeof SIGNALS)[number];
 
 /** How long a signal waits for observable callbacks before the process ends as it would have. */
 const SIGNAL_WAIT_MS = 2000;
+/** What was observed before the process ended by itself is not observed again when it ends. */
+const FRESH_MS = 1000;
 /** Process 1 of a container survives a signal that it sends itself; then everything is as before. */
 const SURVIVED_MS = 1000;
 
@@ -14,8 +16,8 @@ const SURVIVED_MS = 1000;
 export interface ExitHookOptions {
   /** Starts to store everything; must not reject. */
   readonly flush: () => Promise<void>;
-  /** Stores at once what can be stored at once; must not throw. */
-  readonly flushNow: () => void;
+  /** Stores at once what can be stored at once, observing what is to be observed if told so; must not throw. */
+  readonly flushNow: (observe: boolean) => void;
   /** Whether also after `process.exit()` and an uncaught error. */
   readonly onExit: boolean;
   /** Whether also on SIGTERM and SIGINT. */
@@ -40,11 +42,14 @@ export function flushAtExit(options: ExitHookOptions): () => void {
 }
 
 class ExitHooks {
-  readonly beforeExit = (): void => void this.#options.flush();
-  readonly exit = (): void => this.#options.flushNow();
+  readonly beforeExit = (): void => {
+    void this.#options.flush().then(() => (this.#flushedAt = performance.now()));
+  };
+  readonly exit = (): void => this.#options.flushNow(performance.now() - this.#flushedAt > FRESH_MS);
 
   readonly #options: ExitHookOptions;
   readonly #listeners = new Map<Signal, () => void>();
+  #flushedAt = -Infinity;
   #released = false;
 
   constructor(options: ExitHookOptions) {
@@ -77,7 +82,7 @@ class ExitHooks {
       return;
     }
     void within(SIGNAL_WAIT_MS, flushed).then((done) => {
-      if (!done) this.#options.flushNow();
+      if (!done) this.#options.flushNow(true);
       process.kill(process.pid, signal);
       setTimeout(() => this.listen(signal), SURVIVED_MS).unref();
     });

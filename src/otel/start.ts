@@ -131,11 +131,11 @@ export function startMetrics(options: StartMetricsOptions = {}): MetricsHandle {
     await quietly(() => meterProvider.forceFlush());
     flushing -= 1;
   };
-  const flushNow = (): void => {
+  const flushNow = (observe: boolean): void => {
     try {
       // what a flush has collected already is on its way through promises
       if (flushing > 0) drainAtExit();
-      const collected = collectNow(meterProvider, drainAtExit);
+      const collected = collectNow(meterProvider, { observe, runPromises: drainAtExit });
       if (collected !== undefined) {
         exporter.export(collected, () => undefined);
         return;

@@ -87,6 +87,11 @@ describe('the last values are stored, and the process ends as it would have', ()
     expect(metricsOf(directory)).toEqual(['jobs', 'load', 'promised']);
   });
 
+  it('each observation once', async () => {
+    const { directory } = await compare('natural');
+    expect(points(directory).map(({ metric }) => metric)).toEqual(['jobs', 'load', 'promised']);
+  });
+
   // from within a promise, where others go no further
   it.each([
     ['exitAsync', 4],

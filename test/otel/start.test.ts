@@ -186,12 +186,12 @@ describe('collecting at once', () => {
     const { resourceMetrics } = (await readers[0].collect()) as {
       resourceMetrics: ReturnType<typeof collectNow>;
     };
-    const collected = collectNow(provider, () => expect.unreachable());
+    const collected = collectNow(provider, { observe: true, runPromises: () => expect.unreachable() });
     expect(shapeOf(collected)).toEqual(shapeOf(resourceMetrics));
     expect(JSON.stringify(shapeOf(collected))).toContain('["reads",1,[[{"kind":"a"},10],[{"kind":"b"},20]]]');
 
     counter.add(5, { kind: 'a' });
-    const [[, again]] = shapeOf(collectNow(provider, () => undefined)) as [
+    const [[, again]] = shapeOf(collectNow(provider, { observe: true, runPromises: () => undefined })) as [
       [string, [string, number, unknown[]][]],
     ];
     expect(again.find(([name]) => name === 'jobs')).toEqual(['jobs', 0, [[{ kind: 'a' }, 5]]]);
@@ -205,7 +205,7 @@ describe('collecting at once', () => {
       result.observe(1);
     });
     const run = vi.fn();
-    const collected = collectNow(provider, run);
+    const collected = collectNow(provider, { observe: true, runPromises: run });
     expect(run).toHaveBeenCalledOnce();
     expect(JSON.stringify(shapeOf(collected))).not.toContain('promised');
   });
@@ -217,7 +217,12 @@ describe('collecting at once', () => {
       { _sharedState: { resource: {}, metricCollectors: [], meterSharedStates: [] } },
     ];
     for (const provider of unknown) {
-      expect(collectNow(provider as unknown as MeterProvider, () => expect.unreachable())).toBeUndefined();
+      expect(
+        collectNow(provider as unknown as MeterProvider, {
+          observe: true,
+          runPromises: () => expect.unreachable(),
+        }),
+      ).toBeUndefined();
     }
   });
 });
@@ -241,7 +246,7 @@ it('works with another copy of the SDK than its own', async () => {
   expect(points(directory)).toMatchObject([{ type: 'counter' }, { type: 'exponential_histogram' }]);
 
   meter.createCounter('jobs').add(2);
-  const metricsNow = collectNow(provider, () => undefined);
+  const metricsNow = collectNow(provider, { observe: true, runPromises: () => undefined });
   expect(metricsNow?.scopeMetrics[0]?.metrics[0]?.dataPoints[0]?.value).toBe(2);
   await provider.shutdown();
 });
