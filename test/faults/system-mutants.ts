@@ -58,4 +58,19 @@ export const SYSTEM_MUTANTS = {
       replace: 'return process.env["OTEL_RESOURCE_ATTRIBUTES"] ?? "none";',
     },
   ],
+  'looks by the wall clock': [
+    {
+      file: 'src/store/appender.ts',
+      find: `process may have been stopped for long before.
+        now = performance.now();`,
+      replace: 'process may have been stopped.\n        now = Date.now();',
+    },
+  ],
+  'segments named by the day of their sealing': [
+    {
+      file: 'src/store/seal.ts',
+      find: 'new Date(firstTime(fd) ?? stat.mtimeMs)',
+      replace: 'new Date()',
+    },
+  ],
 } as const satisfies Record<string, readonly Patch[]>;
