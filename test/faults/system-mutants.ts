@@ -73,4 +73,25 @@ export const SYSTEM_MUTANTS = {
       replace: 'new Date()',
     },
   ],
+  'opens for creation': [
+    {
+      file: 'src/store/directory.ts',
+      find: 'let fd = tryOpen(path, flags);',
+      replace: 'let fd = tryOpen(path, flags | constants.O_CREAT);',
+    },
+  ],
+  'links are followed': [
+    {
+      file: 'src/store/directory.ts',
+      find: 'constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;',
+      replace: 'constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;',
+    },
+  ],
+  'any owner will do': [
+    {
+      file: 'src/store/directory.ts',
+      find: 'return `belongs to user ${stat.uid}, not to this one`;',
+      replace: 'return undefined;',
+    },
+  ],
 } as const satisfies Record<string, readonly Patch[]>;

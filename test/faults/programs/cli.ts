@@ -1,0 +1,4 @@
+// The command line, from source.
+import { main } from '../../../src/cli/main.js';
+
+process.exitCode = await main(process.argv.slice(2));
