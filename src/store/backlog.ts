@@ -11,6 +11,8 @@ export interface Line {
 
 /** UTF-8 needs at most so many bytes for a UTF-16 unit. */
 const BYTES_A_CHAR = 3;
+/** Lines are encoded so many characters at a time: fewer calls than lines, and no string that is large to V8. */
+const CHUNK_CHARS = 16_384;
 /** Memory for a batch that is kept for the next one, in bytes. */
 const MAX_MEMORY = 2 * 1024 * 1024;
 
@@ -87,7 +89,7 @@ export class Backlog {
     return stored;
   }
 
-  /** Line by line into memory that is used again: a string of a whole batch costs more than writing it. */
+  /** Piece by piece into memory that is used again: a string of a whole batch costs more than writing it. */
   #encode(lines: readonly Line[]): Buffer {
     let chars = 0;
     for (const line of lines) chars += line.text.length;
@@ -97,7 +99,14 @@ export class Backlog {
       if (memory.length <= MAX_MEMORY) this.#memory = memory;
     }
     let size = 0;
-    for (const line of lines) size += memory.write(line.text, size, 'utf8');
+    let text = '';
+    for (const line of lines) {
+      text += line.text;
+      if (text.length < CHUNK_CHARS) continue;
+      size += memory.write(text, size, 'utf8');
+      text = '';
+    }
+    size += memory.write(text, size, 'utf8');
     return memory.subarray(0, size);
   }
 
