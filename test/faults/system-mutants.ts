@@ -94,4 +94,20 @@ export const SYSTEM_MUTANTS = {
       replace: 'return undefined;',
     },
   ],
+  'bash evaluates values': [
+    inShell(
+      '(($# > 2)) || _cfn_few_arguments || return 2',
+      '(($# > 2)) || _cfn_few_arguments || return 2; if [[ $3 -gt 0 ]] 2>/dev/null; then :; fi',
+    ),
+  ],
+  'bash does not escape': [inShell('[[ $1 == *[[:cntrl:]\\"\\\\]* ]] || return 0', 'return 0')],
 } as const satisfies Record<string, readonly Patch[]>;
+
+/** A change of cfn-metrics.sh, made by the program that copies it. */
+function inShell(find: string, replace: string): Patch {
+  return {
+    file: 'test/faults/programs/shell-copy.ts',
+    find: 'const CHANGES: readonly Change[] = [];',
+    replace: `const CHANGES: readonly Change[] = ${JSON.stringify([{ find, replace }])};`,
+  };
+}
