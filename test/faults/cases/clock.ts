@@ -34,7 +34,7 @@ const PHASE_RECORDS = 400;
 
 /** The wall clock is stepped by an hour in either direction, and across midnight, under everything that runs. */
 export const clock: FaultCase = {
-  name: 'steps of the clock',
+  name: 'clock-steps',
   mutants: ['looks by the wall clock', 'segments named by the day of their sealing'],
   async run(context) {
     const library = faketime();

@@ -32,7 +32,7 @@ const KILLS = 20;
 
 /** However an agent ends, its last values are stored, and it ends as it would have. */
 export const exits: FaultCase = {
-  name: 'how an agent ends',
+  name: 'endings',
   mutants: ['nothing on exit', 'a signal becomes an exit', 'acknowledged before it is stored'],
   async run(context) {
     const failures: string[] = [];

@@ -20,7 +20,7 @@ interface Report {
 
 /** Arguments that mean harm: nothing of them is executed, every line parses, and no caller fails. */
 export const hostileBash: FaultCase = {
-  name: 'hostile arguments to bash',
+  name: 'hostile-bash',
   mutants: ['bash evaluates values', 'bash does not escape'],
   async run(context) {
     const calls = Math.round(CALLS * context.scale);

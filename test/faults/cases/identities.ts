@@ -9,7 +9,7 @@ const COUNT = 500;
 
 /** Worker threads, cluster workers and forked children are writers of their own, whatever they inherit. */
 export const identities: FaultCase = {
-  name: 'threads, cluster and forks',
+  name: 'identities',
   mutants: ['the pid is the identity', 'the environment is the identity'],
   async run(context) {
     const { directory, scale } = context;

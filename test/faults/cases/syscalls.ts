@@ -76,7 +76,7 @@ function offsets(directory: string): 'old' | 'new' | undefined {
 
 /** The sealer and the position file, stopped at every system call. */
 export const syscalls: FaultCase = {
-  name: 'a stop at every system call',
+  name: 'system-calls',
   mutants: ['seal by renaming', 'unfinished seal forgotten', 'position written in place'],
   async run(context) {
     const problem = straceProblem();

@@ -39,7 +39,7 @@ const SYSCTL = '/proc/sys/fs';
 
 /** Two users of a group share the shards that root made; neither can harm the other. */
 export const users: FaultCase = {
-  name: 'two users and a group',
+  name: 'users',
   mutants: ['opens for creation', 'links are followed', 'any owner will do'],
   async run(context) {
     const { status } = spawnSync('setpriv', ['--reuid', String(ALICE), '--clear-groups', 'true']);
