@@ -19,7 +19,7 @@ import {
 } from './preferences.js';
 
 /** Longer, and Node takes a timer for one of a millisecond. */
-export const MAX_INTERVAL_MS = 2 ** 31 - 1;
+const MAX_INTERVAL_MS = 2 ** 31 - 1;
 
 const DEFAULT_INTERVAL_MS = 10_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
