@@ -191,12 +191,26 @@ export class Sealer {
 
   /** Whether somebody holds the lock, as an appender that was stopped in the middle does, or appended meanwhile. */
   #inUse(path: string, size: number): boolean {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const fd = this.#openSegment(path);
+    // Gone, or planted by somebody: either way none to be archived.
+    if (fd === undefined) return true;
     try {
       return !this.#lock.tryExclusive(fd) || fstatSync(fd).size !== size;
     } finally {
       closeSync(fd);
     }
+  }
+
+  #openSegment(path: string): number | undefined {
+    let fd: number;
+    try {
+      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch {
+      return undefined;
+    }
+    if (fileProblem(this.#directory, fstatSync(fd)) === undefined) return fd;
+    closeSync(fd);
+    return undefined;
   }
 
   #openLive(path: string): number | undefined {

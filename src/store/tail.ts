@@ -1,4 +1,4 @@
-import { closeSync, statSync } from 'node:fs';
+import { closeSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readEnvironment } from '../environment.js';
@@ -219,7 +219,8 @@ export class Tail implements AsyncIterable<TailBatch> {
   }
 
   #recognise({ name }: SegmentName): string | undefined {
-    const stat = statSync(join(this.#directory.path, name), { bigint: true, throwIfNoEntry: false });
+    // A link is never a segment, whatever it leads to.
+    const stat = lstatSync(join(this.#directory.path, name), { bigint: true, throwIfNoEntry: false });
     const key = stat && `${stat.dev}:${stat.ino}`;
     return key !== undefined && this.#files.has(key) ? key : undefined;
   }
