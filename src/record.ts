@@ -85,7 +85,7 @@ export interface MetricRecord {
   readonly negative?: ExponentialBuckets | undefined;
   /** Name of the instrumentation scope. */
   readonly scope?: string | undefined;
-  /** Identity of the writing process; see {@link createWriterId}. */
+  /** Identity of the writing process: its pid, when it started, and something random. */
   readonly writer?: string | undefined;
 }
 

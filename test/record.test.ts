@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LineParser, parseRecord } from '../src/parse.js';
+import { LineParser } from '../src/line-parser.js';
+import { parseRecord } from '../src/parse.js';
 import { agentId, formatRecord, type MetricRecord, START_TEXT } from '../src/record.js';
 import { anyRecord, anyText } from './support/arbitrary.js';
 
@@ -20,6 +21,13 @@ function expected(record: MetricRecord): unknown {
   const { attributes, ...rest } = record;
   const none = attributes === undefined || Object.keys(attributes).length === 0;
   return stored(none ? rest : record);
+}
+
+/** Parses one line as if it stood in a file. */
+function parseAsLine(parser: LineParser, line: string): MetricRecord | undefined {
+  parser.use(Buffer.from(`${line}\n`));
+  const parsed = parser.parse(0);
+  return typeof parsed === 'string' ? undefined : parsed;
 }
 
 describe('formatRecord', () => {
@@ -99,10 +107,8 @@ describe('any record that is accepted', () => {
       fc.property(anyRecord, (record) => {
         const line = formatRecord(record).slice(0, -1);
         expect(stored(parseRecord(line))).toEqual(expected(record));
-        // Twice: once into the memory of the parser, once out of it.
-        for (const again of [1, 2]) {
-          expect(stored(parser.parse(`${again}${line}`, 1, line.length + 1))).toEqual(expected(record));
-        }
+        // The first time by its text, the second time by its pieces, the third time by comparison.
+        for (let i = 0; i < 3; i += 1) expect(stored(parseAsLine(parser, line))).toEqual(expected(record));
       }),
       { numRuns: 500 },
     );
@@ -166,7 +172,7 @@ describe('parsing', () => {
   ])('refuses a value that is %s', (_, value) => {
     const bad = line.replace(':1,', `:${value},`);
     expect(parseRecord(bad)).toBeUndefined();
-    expect(new LineParser().parse(bad, 0, bad.length)).toBeUndefined();
+    expect(parseAsLine(new LineParser(), bad)).toBeUndefined();
   });
 
   it.each([
@@ -177,7 +183,7 @@ describe('parsing', () => {
   ])('refuses the timestamp %s', (timestamp) => {
     const bad = line.replace(/"timestamp":"[^"]*"/, `"timestamp":"${timestamp}"`);
     expect(parseRecord(bad)).toBeUndefined();
-    expect(new LineParser().parse(bad, 0, bad.length)).toBeUndefined();
+    expect(parseAsLine(new LineParser(), bad)).toBeUndefined();
   });
 
   it('takes and refuses the same lines on the fast path as on the slow one', () => {
@@ -185,10 +191,11 @@ describe('parsing', () => {
     fc.assert(
       fc.property(anyRecord, anyText, fc.nat(), fc.nat(), (record, insert, at, cut) => {
         const text = formatRecord(record).slice(0, -1);
-        parser.parse(text, 0, text.length);
+        for (let i = 0; i < 2; i += 1) parseAsLine(parser, text);
         const from = at % (text.length + 1);
-        const broken = text.slice(0, from) + insert + text.slice(Math.min(text.length, from + (cut % 8)));
-        expect(stored(parser.parse(broken, 0, broken.length))).toEqual(stored(parseRecord(broken)));
+        const changed = text.slice(0, from) + insert + text.slice(Math.min(text.length, from + (cut % 8)));
+        const line = changed.replaceAll('\n', ' ').toWellFormed();
+        expect(stored(parseAsLine(parser, line))).toEqual(stored(parseRecord(line)));
       }),
       { numRuns: 2000 },
     );
@@ -199,13 +206,42 @@ describe('parsing', () => {
     fc.assert(
       fc.property(anyRecord, (record) => {
         const text = formatRecord(record).slice(0, -1);
-        parser.parse(text, 0, text.length);
+        for (let i = 0; i < 2; i += 1) parseAsLine(parser, text);
         for (let end = 0; end < text.length; end += 1 + Math.floor(text.length / 50)) {
-          expect(parser.parse(text, 0, end)).toBeUndefined();
+          expect(parseAsLine(parser, text.slice(0, end))).toBeUndefined();
         }
       }),
     );
   });
+});
+
+describe('numbers on the fast path', () => {
+  const around = (literal: string): string =>
+    `{"timestamp":"2026-11-21T20:12:43.976Z","agent":"agent-1","metric":"m","value":${literal},"unit":"ms"}`;
+  const literal = fc.oneof(
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+    fc.stringMatching(/^-?[0-9]{0,18}\.?[0-9]{0,18}([eE][+-]?[0-9]{1,3})?$/),
+  );
+
+  it('are the doubles that JSON.parse reads, or none', () => {
+    const parser = new LineParser();
+    for (let i = 0; i < 2; i += 1) parseAsLine(parser, around('1'));
+    fc.assert(
+      fc.property(literal, (text) => {
+        const value = parseAsLine(parser, around(text))?.value;
+        expect([text, value]).toEqual([text, parseRecord(around(text))?.value]);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+it('remembers no more than so many series, and reads all there are', () => {
+  const parser = new LineParser();
+  for (let i = 0; i < 10_000; i += 1) {
+    const line = formatRecord({ ...plain, agent: `a${i}`, attributes: { i } }).slice(0, -1);
+    expect(parseAsLine(parser, line)).toMatchObject({ agent: `a${i}`, attributes: { i } });
+  }
 });
 
 describe('agentId', () => {

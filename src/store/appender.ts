@@ -75,7 +75,7 @@ export class Appender {
     return this.#unlocked;
   }
 
-  /** Why the last append that stored less than all stopped. */
+  /** Why the last append stored less than all; undefined where it stored all. */
   get refusal(): Refusal | undefined {
     return this.#refusal;
   }
@@ -143,7 +143,9 @@ export class Appender {
       if (!this.#headroom.allows(bytes, now)) return this.#full(0);
       const stored = this.#write(file.fd, lines);
       // Node reports a full file system as a short count.
-      return stored < bytes ? this.#full(stored) : stored;
+      if (stored < bytes) return this.#full(stored);
+      this.#refusal = undefined;
+      return stored;
     } catch (error) {
       this.#fail(error);
       return 0;

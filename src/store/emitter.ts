@@ -276,9 +276,8 @@ export class Emitter {
   }
 
   #store(shard: number, text: string): boolean {
-    const stored = this.#appender.append(shard, text);
-    // A refused append stores nothing; a short one cut the line off, whose bytes alone tell it from a whole one.
-    if (stored === 0 || stored !== Buffer.byteLength(text)) return this.#dropUnstored();
+    this.#appender.append(shard, text);
+    if (this.#appender.refusal !== undefined) return this.#dropUnstored();
     this.#stored += 1;
     if (this.#drops.pending) this.#storeDrops();
     return true;

@@ -1,4 +1,5 @@
-import { LineParser } from '../parse.js';
+import { LineParser } from '../line-parser.js';
+import { parseRecord } from '../parse.js';
 import { type MetricRecord, START_TEXT } from '../record.js';
 
 const NEWLINE = 0x0a;
@@ -46,30 +47,24 @@ export class LineDecoder {
   decode(bytes: Buffer, full: boolean, records: MetricRecord[]): number {
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     if (end === 0) return full ? this.#skipLong(bytes) : 0;
-    // Cut at a newline byte, so no character is cut.
-    const text = bytes.toString('utf8', 0, end);
-    let start = 0;
-    for (let newline = text.indexOf('\n'); newline >= 0; newline = text.indexOf('\n', start)) {
-      if (newline > start) this.#decodeLine(text, start, newline, records);
-      start = newline + 1;
+    this.#parser.use(end === bytes.length ? bytes : bytes.subarray(0, end));
+    for (let start = 0; start < end; start = this.#parser.end) {
+      const parsed = this.#parser.parse(start);
+      const record = typeof parsed === 'string' ? this.#salvage(parsed) : parsed;
+      if (record === undefined) continue;
+      this.counts.records += 1;
+      records.push(record);
     }
     return end;
   }
 
-  #decodeLine(text: string, start: number, end: number, records: MetricRecord[]): void {
-    const record = this.#parser.parse(text, start, end) ?? this.#salvage(text.slice(start, end));
-    if (record === undefined) return;
-    this.counts.records += 1;
-    records.push(record);
-  }
-
   #salvage(line: string): MetricRecord | undefined {
+    if (line === '') return undefined;
     const pieces = line.split(START_TEXT);
     if (pieces[0] !== '') this.counts.foreign += 1;
     if (pieces.length === 1) return undefined;
     this.counts.torn += pieces.length - 2;
-    const last = START_TEXT + (pieces.at(-1) ?? '');
-    const record = this.#parser.parse(last, 0, last.length);
+    const record = parseRecord(START_TEXT + (pieces.at(-1) ?? ''));
     if (record === undefined) this.counts.torn += 1;
     return record;
   }

@@ -21,6 +21,7 @@ export interface FilePosition {
 export interface Position {
   /** Id of the boot, empty where the system has none. */
   readonly boot: string;
+  /** Where it is in each file. */
   readonly files: readonly FilePosition[];
 }
 

@@ -1,0 +1,289 @@
+import { parseRecord, parseTime } from './parse.js';
+import { type MetricRecord, recordProblem, START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from './record.js';
+
+/** Lines that are no longer than this are worth remembering piece by piece. */
+const MAX_CACHED_CHARS = 512;
+/** Pieces that are remembered of each kind; with more it starts anew, so that memory stays bounded. */
+const MAX_CACHED = 4096;
+
+const BEFORE_AGENT = '","agent":"';
+const BEFORE_VALUE = '","value":';
+/** From the start of a line to the end of the date, `T` included. */
+const DAY_CHARS = TIMESTAMP_START + 11;
+
+const NEWLINE = 0x0a;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const LETTER_Z = 0x5a;
+
+/** What stands between a timestamp and its value, and what that means. */
+interface Head {
+  readonly bytes: DataView;
+  readonly agent: string;
+  readonly metric: string;
+  /** What followed the value the last time: most often what follows it now. */
+  tail: Tail | undefined;
+  /** The head of the line after this one the last time. */
+  next: Head | undefined;
+}
+
+/** What follows a value up to the end of the line, newline included, and what that means. */
+interface Tail {
+  readonly bytes: DataView;
+  readonly fields: Pick<MetricRecord, 'unit' | 'type' | 'attributes' | 'scope' | 'writer'>;
+}
+
+/**
+ * Parses many lines, most of them in canonical form.
+ *
+ * @remarks
+ * Lines of one series differ in timestamp and value only. So the text around those two is parsed by JSON.parse and
+ * checked in full once, and from then on recognised by comparing bytes: first with what stood there the last time,
+ * for agents take turns, then by looking it up. Whatever does not fit that form goes through {@link parseRecord}:
+ * there is no line that one of them takes and the other does not.
+ */
+export class LineParser {
+  readonly #heads = new Map<string, Head>();
+  readonly #tails = new Map<string, Tail>();
+  readonly #jsonNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+  #bytes: Buffer = Buffer.alloc(0);
+  #view: DataView = new DataView(this.#bytes.buffer, 0, 0);
+  #last: Head | undefined;
+  #day = viewOf('');
+  #dayText = '';
+  #dayTime = NaN;
+  #end = 0;
+
+  /** Offset behind the newline of the line that was parsed last. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Takes the bytes that are parsed from now on.
+   *
+   * @param bytes - Lines; the last byte is a newline.
+   */
+  use(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /**
+   * Parses the line at an offset.
+   *
+   * @param start - Where the line begins.
+   * @returns The record; or the text of the line, without its newline, where it is none.
+   */
+  parse(start: number): MetricRecord | string {
+    const record = this.#recognise(start);
+    if (record !== undefined) return record;
+    const newline = this.#bytes.indexOf(NEWLINE, start);
+    const line = this.#bytes.toString('utf8', start, newline);
+    this.#end = newline + 1;
+    return this.#learn(line, start) ?? parseRecord(line) ?? line;
+  }
+
+  /** The record where the line is one of the series that came next the last time. */
+  #recognise(start: number): MetricRecord | undefined {
+    const head = this.#last?.next;
+    const tail = head?.tail;
+    if (head === undefined || tail === undefined) return undefined;
+    const view = this.#view;
+    const headStart = start + TIMESTAMP_END;
+    if (!matches(view, start, this.#day) || !matches(view, headStart, head.bytes)) return undefined;
+    const time = this.#dayTime + timeOfDay(view, start + DAY_CHARS);
+    const value = this.#number(headStart + head.bytes.byteLength);
+    const tailStart = this.#end;
+    if (Number.isNaN(time) || Number.isNaN(value) || !matches(view, tailStart, tail.bytes)) return undefined;
+    this.#last = head;
+    this.#end = tailStart + tail.bytes.byteLength;
+    return recordOf(time, head, value, tail);
+  }
+
+  /**
+   * Reads a number, and leaves in `#end` where it ends; NaN where it is none.
+   *
+   * @remarks
+   * Up to 15 digits and their power of ten are doubles without error, so their quotient is the double nearest to the
+   * decimal: W. D. Clinger, "How to Read Floating Point Numbers Accurately" (PLDI 1990).
+   */
+  #number(start: number): number {
+    const view = this.#view;
+    const negative = view.getUint8(start) === MINUS;
+    const first = negative ? start + 1 : start;
+    let digits = 0;
+    let scale = 0;
+    let at = first;
+    // A record has more behind its value than a byte, so there is a byte to look at.
+    for (; at < view.byteLength; at += 1) {
+      const code = view.getUint8(at);
+      const digit = code - ZERO;
+      if (digit >= 0 && digit <= 9) {
+        digits = digits * 10 + digit;
+        scale *= 10;
+      } else if (code === POINT && scale === 0) {
+        scale = 1;
+      } else {
+        break;
+      }
+    }
+    // Not 007, nor .5, nor 5., nor anything of so many digits that rounding is for somebody else.
+    const leadingZero = view.getUint8(first) === ZERO && at > first + 1 && view.getUint8(first + 1) !== POINT;
+    const length = at - first;
+    if (
+      length === 0 ||
+      length > 16 ||
+      digits > 999_999_999_999_999 ||
+      leadingZero ||
+      scale === 1 ||
+      view.getUint8(first) === POINT
+    ) {
+      return this.#numberByText(start);
+    }
+    this.#end = at;
+    const value = scale === 0 ? digits : digits / scale;
+    return negative ? -value : value;
+  }
+
+  #numberByText(start: number): number {
+    const text = this.#bytes.toString('latin1', start, start + 32);
+    this.#jsonNumber.lastIndex = 0;
+    const literal = this.#jsonNumber.exec(text)?.[0] ?? '';
+    this.#end = start + literal.length;
+    // Longer ones may go on behind what was looked at.
+    return literal.length < 32 ? finite(literal) : NaN;
+  }
+
+  /** Takes a line apart by its text, and remembers its pieces. */
+  #learn(line: string, start: number): MetricRecord | undefined {
+    if (line.length > MAX_CACHED_CHARS || !line.startsWith(START_TEXT)) return undefined;
+    const valueStart = line.indexOf(BEFORE_VALUE, TIMESTAMP_END) + BEFORE_VALUE.length;
+    if (valueStart < TIMESTAMP_END) return undefined;
+    this.#jsonNumber.lastIndex = valueStart;
+    const value = finite(this.#jsonNumber.exec(line)?.[0] ?? '');
+    const valueEnd = this.#jsonNumber.lastIndex;
+    const time = this.#time(line, start);
+    if (Number.isNaN(time) || Number.isNaN(value)) return undefined;
+    const head = this.#head(line.slice(TIMESTAMP_END, valueStart));
+    const tail = this.#tail(line.slice(valueEnd));
+    if (head === undefined || tail === undefined) return undefined;
+    if (this.#last !== undefined) this.#last.next = head;
+    head.tail = tail;
+    this.#last = head;
+    return recordOf(time, head, value, tail);
+  }
+
+  #time(line: string, start: number): number {
+    if (this.#dayText === '' || !line.startsWith(this.#dayText)) {
+      const dayText = line.slice(0, DAY_CHARS);
+      const dayTime = parseTime(`${dayText.slice(TIMESTAMP_START)}00:00:00.000Z`);
+      if (Number.isNaN(dayTime)) return NaN;
+      this.#dayText = dayText;
+      this.#dayTime = dayTime;
+      this.#day = viewOf(dayText);
+    }
+    return this.#dayTime + timeOfDay(this.#view, start + DAY_CHARS);
+  }
+
+  #head(text: string): Head | undefined {
+    const known = this.#heads.get(text);
+    if (known !== undefined) return known;
+    const json = text.startsWith(BEFORE_AGENT) ? parseObject(`{${text.slice(2)}0}`) : undefined;
+    if (json === undefined || Object.keys(json).join() !== 'agent,metric,value') return undefined;
+    const { agent, metric } = json as { agent: string; metric: string };
+    if (recordProblem({ time: 0, value: 0, agent, metric }) !== undefined) return undefined;
+    // What starts anew must not be reached from what was before, or memory would not be bounded.
+    if (this.#heads.size >= MAX_CACHED) this.#last = undefined;
+    return remember(this.#heads, text, {
+      bytes: viewOf(text),
+      agent,
+      metric,
+      tail: undefined,
+      next: undefined,
+    });
+  }
+
+  #tail(text: string): Tail | undefined {
+    const known = this.#tails.get(text);
+    if (known !== undefined) return known;
+    // Points with a start, counts and the like differ each time: not worth remembering.
+    const json = text.includes('"start":')
+      ? undefined
+      : parseObject(text.startsWith(',') ? `{${text.slice(1)}` : `{${text}`);
+    if (json === undefined) return undefined;
+    const { unit, type, attributes, scope, writer, ...others } = json;
+    if (Object.keys(others).length > 0) return undefined;
+    const fields = { unit, type, attributes, scope, writer } as Tail['fields'];
+    if (recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...fields }) !== undefined)
+      return undefined;
+    return remember(this.#tails, text, { bytes: viewOf(`${text}\n`), fields });
+  }
+}
+
+function recordOf(time: number, head: Head, value: number, tail: Tail): MetricRecord {
+  const { agent, metric } = head;
+  const { unit, type, attributes, scope, writer } = tail.fields;
+  return { time, agent, metric, value, unit, type, attributes, scope, writer };
+}
+
+function remember<T>(cache: Map<string, T>, text: string, entry: T): T {
+  if (cache.size >= MAX_CACHED) cache.clear();
+  cache.set(text, entry);
+  return entry;
+}
+
+function viewOf(text: string): DataView {
+  const bytes = new TextEncoder().encode(text);
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Whether the bytes at an offset are these, compared four at a time: that is ten times as fast as comparing strings. */
+function matches(view: DataView, start: number, bytes: DataView): boolean {
+  const length = bytes.byteLength;
+  if (start + length > view.byteLength) return false;
+  let at = 0;
+  for (; at + 4 <= length; at += 4) if (view.getInt32(start + at) !== bytes.getInt32(at)) return false;
+  for (; at < length; at += 1) if (view.getUint8(start + at) !== bytes.getUint8(at)) return false;
+  return true;
+}
+
+/** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. */
+function timeOfDay(view: DataView, at: number): number {
+  if (at + 13 > view.byteLength) return NaN;
+  const hours = twoDigits(view, at);
+  const minutes = twoDigits(view, at + 3);
+  const seconds = twoDigits(view, at + 6);
+  const millis = twoDigits(view, at + 9) * 10 + digitAt(view, at + 11);
+  const marks =
+    view.getUint8(at + 2) === COLON &&
+    view.getUint8(at + 5) === COLON &&
+    view.getUint8(at + 8) === POINT &&
+    view.getUint8(at + 12) === LETTER_Z;
+  if (!marks || !(hours < 24) || !(minutes < 60) || !(seconds < 60)) return NaN;
+  return ((hours * 60 + minutes) * 60 + seconds) * 1000 + millis;
+}
+
+function twoDigits(view: DataView, at: number): number {
+  return digitAt(view, at) * 10 + digitAt(view, at + 1);
+}
+
+function digitAt(view: DataView, at: number): number {
+  const digit = view.getUint8(at) - ZERO;
+  return digit >= 0 && digit <= 9 ? digit : NaN;
+}
+
+function finite(literal: string): number {
+  const value = literal === '' ? NaN : Number(literal);
+  return Number.isFinite(value) ? value : NaN;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
