@@ -34,7 +34,7 @@ export interface SealerOptions {
 }
 
 /** Held by the one sealer of a directory. */
-const LOCK_NAME = 'cfn-metrics.seal.lock';
+export const SEALER_LOCK = 'cfn-metrics.seal.lock';
 /** How often the exclusive lock is tried while appenders are at work. */
 const TRY_MS = 5;
 /** How much of a file is searched for its first record. */
@@ -78,7 +78,7 @@ export class Sealer {
         'sealing needs fs-ext or flock(1), and neither is installed',
       );
     }
-    const path = join(this.#directory, LOCK_NAME);
+    const path = join(this.#directory, SEALER_LOCK);
     const fd = openSync(
       path,
       constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,

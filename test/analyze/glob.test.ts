@@ -43,9 +43,9 @@ describe('matchesGlob', () => {
     const text = 'a'.repeat(255);
     for (const pattern of [
       'a*a*a*a*a*a*a*a*b',
-      `${'*a'.repeat(60)  }b`,
-      `${'*a?'.repeat(40)  }b`,
-      `${'*'.repeat(500)  }b`,
+      `${'*a'.repeat(60)}b`,
+      `${'*a?'.repeat(40)}b`,
+      `${'*'.repeat(500)}b`,
     ]) {
       const read = vi.spyOn(String.prototype, 'charCodeAt');
       expect(matchesGlob(pattern, text)).toBe(false);

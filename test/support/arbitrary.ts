@@ -48,13 +48,13 @@ const list = fc.oneof(
 );
 
 /** Attributes, with keys such as `__proto__` as own properties. */
-export const anyAttributes: fc.Arbitrary<Attributes> = fc
+const anyAttributes: fc.Arbitrary<Attributes> = fc
   .array(fc.tuple(fc.oneof(key, fc.constantFrom('timestamp', '__proto__')), fc.oneof(scalar, list)), {
     maxLength: 5,
   })
   .map((entries) => Object.fromEntries(entries) as Attributes);
 
-export const agent = anyText
+const agent = anyText
   // eslint-disable-next-line no-control-regex -- control characters are what it keeps out
   .map((text) => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '.').slice(0, 128))
   .filter((text) => text !== '');
