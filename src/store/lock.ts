@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 
 /**
  * flock(2) on an open file, never blocking.
@@ -35,22 +36,18 @@ interface FsExt {
  * Loads fs-ext, the native module for flock(2), where it was built for this Node.
  *
  * @remarks
- * It is optional: npm 12 installs it without building it, and a build for one Node major does not load in another.
+ * It is optional: npm 12 installs it without building it, a build for one Node major does not load in another, and in
+ * worker threads it is left alone.
  * Appending is as safe against mixed lines without it; see `docs/guarantees.md`.
  */
 export function loadLock(): FileLock {
+  // It keeps handles of V8 in static variables: loaded in a second thread, it crashes the process sooner or later.
+  if (!isMainThread) return noLock('fs-ext cannot be used in worker threads');
   let ext: FsExt;
   try {
     ext = createRequire(import.meta.url)('fs-ext') as FsExt;
   } catch (error) {
-    const none = (): boolean => true;
-    return {
-      kind: 'none',
-      reason: (error as Error).message,
-      tryShared: none,
-      tryExclusive: none,
-      unlock: () => undefined,
-    };
+    return noLock((error as Error).message);
   }
   const attempt = (fd: number, flags: number): boolean => {
     try {
@@ -67,6 +64,11 @@ export function loadLock(): FileLock {
     tryExclusive: (fd) => attempt(fd, LOCK_EX | LOCK_NB),
     unlock: (fd) => void attempt(fd, LOCK_UN),
   };
+}
+
+function noLock(reason: string): FileLock {
+  const none = (): boolean => true;
+  return { kind: 'none', reason, tryShared: none, tryExclusive: none, unlock: () => undefined };
 }
 
 /** The lock for whoever cannot go without it and needs it seldom: flock(1) where the native module is missing. */
