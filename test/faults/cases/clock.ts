@@ -24,13 +24,13 @@ const STEPS = [0, HOUR, 0, -HOUR];
 /** Enough to catch a mutant: across midnight, and back. */
 const FEW_STEPS = [0, -HOUR];
 /** Writers look once a second whether their file was replaced; after this, none may append to a sealed one. */
-const SETTLED_MS = 3000;
+const SETTLED_MS = 2000;
 /** A segment is said to be sealed at most this much after it was replaced. */
-const SEALING_MS = 2000;
+const SEALING_MS = 1500;
 /** Time for one that does to show. */
 const GROWS_MS = 500;
 /** As much as a phase needs to mean something. */
-const PHASE_RECORDS = 400;
+const PHASE_RECORDS = 300;
 
 /** The wall clock is stepped by an hour in either direction, and across midnight, under everything that runs. */
 export const clock: FaultCase = {
