@@ -3,7 +3,7 @@ import { MetricsBridge } from 'cfn-metrics';
 
 const bridge = new MetricsBridge({
   onError: (error) => {
-    console.error(`${error.code}: ${error.message}`);
+    console.log(`${error.code}: ${error.message}`);
   },
 });
 
