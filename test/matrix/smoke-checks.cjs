@@ -5,6 +5,7 @@ const { execFileSync, spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { join } = require('node:path');
 const process = require('node:process');
+const { Worker } = require('node:worker_threads');
 const { check, inDirectory } = require('./check.cjs');
 
 const RECORDS = 500;
@@ -15,6 +16,7 @@ exports.smoke = (metrics) =>
     reads(metrics, directory);
     await follows(metrics, directory);
     await locks(metrics, directory);
+    await worksInThreads(metrics, directory);
     runsCommands(metrics, directory);
   });
 
@@ -90,6 +92,16 @@ async function locks({ createEmitter }, directory) {
   holder.stdin.end('\n');
   await once(holder, 'exit');
   void emitter.close();
+}
+
+/** The native module crashes a process that loads it in a second thread, so there it must be left alone. */
+async function worksInThreads({ readRecords }, directory) {
+  const code = `const emitter = require('cfn-metrics').createEmitter({ directory: ${JSON.stringify(directory)} });
+    for (let i = 0; i < ${RECORDS}; i += 1) emitter.emit('from_thread', i);`;
+  const threads = Array.from({ length: 4 }, () => new Worker(code, { eval: true }));
+  await Promise.all(threads.map((thread) => once(thread, 'exit')));
+  const stored = [...readRecords({ directory })].filter(({ metric }) => metric === 'from_thread');
+  check(() => assert.equal(stored.length, threads.length * RECORDS));
 }
 
 function runsCommands({ readRecords }, directory) {
