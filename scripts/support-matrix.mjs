@@ -127,8 +127,7 @@ function npmCli() {
 
 function must(result, what) {
   if (result.status === 0) return result;
-  process.stderr.write(`support-matrix: ${what} failed: ${result.error?.message ?? result.stderr}\n`);
-  process.exit(1);
+  throw new Error(`${what} failed: ${result.error?.message ?? result.stderr}`);
 }
 
 function report() {
