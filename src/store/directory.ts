@@ -52,7 +52,7 @@ function isDirectory(path: string): boolean {
  * @throws MetricsError `ERR_METRICS_DIRECTORY` where a named directory is missing or none, or where somebody else
  * made the private one.
  */
-function prepareDirectory(directory: ShardDirectory): void {
+export function prepareDirectory(directory: ShardDirectory): void {
   const { path, explicit } = directory;
   if (isDirectory(path) && (explicit || path === SHARED_MEMORY)) return;
   if (explicit) {

@@ -3,8 +3,10 @@ import { START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
 
 /** Bytes to look at around a place; it doubles until a record begins in them. */
 const PROBE_BYTES = 4096;
+/** Bytes to search for a newline at once. */
+const TAIL_BYTES = 65_536;
 /** Where the search stops: reading this much costs less than another probe. */
-const CLOSE_BYTES = 16_384;
+const CLOSE_BYTES = 4096;
 
 const LINE_START = `\n${START_TEXT}`;
 
@@ -21,20 +23,30 @@ const LINE_START = `\n${START_TEXT}`;
  * @returns The offset of the beginning of a line.
  */
 export function seekTime(fd: number, size: number, time: number): number {
-  let step = CLOSE_BYTES;
+  // The line that reading may begin with, for it is older; at first the one that all files begin with.
+  let begin = 0;
+  let low = 0;
   let high = size;
-  let low = Math.max(0, size - step);
-  while (low > 0 && !(probe(fd, low, size).time < time)) {
-    high = low;
-    step *= 4;
-    low = Math.max(0, size - step);
+  for (let step = CLOSE_BYTES; step < size; step *= 4) {
+    const found = probe(fd, size - step, size);
+    if (found.time < time) {
+      low = size - step;
+      begin = found.offset;
+      break;
+    }
+    high = size - step;
   }
   while (high - low > CLOSE_BYTES) {
     const middle = Math.floor((low + high) / 2);
-    if (probe(fd, middle, size).time < time) low = middle;
-    else high = middle;
+    const found = probe(fd, middle, size);
+    if (found.time < time) {
+      low = middle;
+      begin = found.offset;
+    } else {
+      high = middle;
+    }
   }
-  return low === 0 ? 0 : probe(fd, low, size).offset;
+  return begin;
 }
 
 /**
@@ -43,7 +55,7 @@ export function seekTime(fd: number, size: number, time: number): number {
  * @returns The offset behind the last newline, 0 where there is none.
  */
 export function lastLineEnd(fd: number, size: number): number {
-  const buffer = Buffer.allocUnsafe(CLOSE_BYTES);
+  const buffer = Buffer.allocUnsafe(TAIL_BYTES);
   for (let end = size; end > 0;) {
     const start = Math.max(0, end - buffer.length);
     const bytes = readSync(fd, buffer, 0, end - start, start);

@@ -29,12 +29,15 @@ export function listSegments(directory: string): SegmentName[] {
   return names
     .map(parseName)
     .filter((name) => name !== undefined)
-    .sort((a, b) => age(a).localeCompare(age(b)) || a.shard - b.shard || a.sequence - b.sequence);
+    .sort((a, b) => age(a) - age(b) || a.shard - b.shard || a.sequence - b.sequence);
 }
 
-/** Live files sort after every date. */
-function age({ date = 'live' }: SegmentName): string {
-  return date;
+/** More than any date of eight digits. */
+const LIVE_AGE = 100_000_000;
+
+/** Live files sort after every date. (Not with localeCompare, which loads collation data for 10 ms.) */
+function age({ date }: SegmentName): number {
+  return date === undefined ? LIVE_AGE : Number(date);
 }
 
 /**
