@@ -6,6 +6,7 @@ const library = {
   'otel/index': 'src/otel/index.ts',
   'otel/register': 'src/otel/register.ts',
   'analyze/index': 'src/analyze/index.ts',
+  'archive/index': 'src/archive/index.ts',
 };
 
 const common: Options = {

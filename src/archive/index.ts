@@ -1,0 +1,7 @@
+export { Archiver, createArchiver, type DeletionPlan } from './archiver.js';
+export type { SegmentEntry, SegmentSummary } from './entry.js';
+export type { ArchiveEvent } from './events.js';
+export type { ArchivedSegment, ArchiverOptions } from './options.js';
+export { type Rotation, ROTATIONS } from './rotation.js';
+export type { ArchiverStatus } from './status.js';
+export type { Source } from './source.js';

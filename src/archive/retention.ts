@@ -1,0 +1,60 @@
+const DAY_MS = 86_400_000;
+
+/** What decides about the deletion of a segment. */
+export interface Retained {
+  readonly name: string;
+  /** UTC date in its name, `YYYYMMDD`. */
+  readonly date: string;
+  readonly shard: number;
+  readonly sequence: number;
+  /** Bytes on the disk. */
+  readonly bytes: number;
+}
+
+/** How long and how much is kept. */
+export interface RetentionPolicy {
+  /** Days that a segment is kept beyond the day that it is about. */
+  readonly days: number;
+  /** Bytes that the archive may have; undefined for no bound. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** A segment that is to go, and why. */
+export interface Expired {
+  readonly name: string;
+  readonly reason: 'age' | 'size';
+}
+
+/**
+ * Decides which segments are to be deleted.
+ *
+ * @param segments - Those that may be: compressed, and no longer in RAM.
+ * @param otherBytes - Bytes of everything else in the archive, which counts and stays.
+ * @param policy - How long and how much is kept.
+ * @param now - Unix milliseconds. A segment of the day before yesterday is kept with `days: 2`, and goes with `days: 1`.
+ * @returns The oldest first, by the date in the name, so that a clock or a copy that changed a file's times changes
+ * nothing.
+ */
+export function expiredSegments(
+  segments: readonly Retained[],
+  otherBytes: number,
+  policy: RetentionPolicy,
+  now: number,
+): Expired[] {
+  const today = Math.floor(now / DAY_MS) * DAY_MS;
+  const oldest = [...segments].sort(
+    (a, b) => a.date.localeCompare(b.date) || a.shard - b.shard || a.sequence - b.sequence,
+  );
+  let total = otherBytes + segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  return oldest.flatMap(({ name, date, bytes }): Expired[] => {
+    const old = today - dayOf(date) > policy.days * DAY_MS;
+    if (!old && total <= (policy.maxBytes ?? Infinity)) return [];
+    total -= bytes;
+    return [{ name, reason: old ? 'age' : 'size' }];
+  });
+}
+
+/** The beginning of a UTC day `YYYYMMDD`; not a number where there is no such day, and then never old. */
+function dayOf(date: string): number {
+  return Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6, 8)}T00:00:00Z`);
+}
