@@ -6,27 +6,27 @@ export const MUTANTS = {
   'newline-only reader': [
     {
       file: 'src/store/lines.ts',
-      find: 'this.#parser.parse(text, start, end) ?? this.#salvage(text.slice(start, end))',
-      replace: 'this.#parser.parse(text, start, end)',
+      find: "typeof parsed === 'string' ? this.#salvage(parsed) : parsed",
+      replace: "typeof parsed === 'string' ? undefined : parsed",
     },
   ],
   'a record without its newline counts': [
     {
       file: 'src/store/lines.ts',
-      find: 'const record = this.#parser.parse(text, start, end)',
-      replace: `for (const piece of text.slice(start, end).split(START_TEXT).slice(1, -1)) {
-          const torn = this.#parser.parse(START_TEXT + piece, 0, START_TEXT.length + piece.length);
+      find: "const record = typeof parsed === 'string'",
+      replace: `for (const piece of typeof parsed === 'string' ? parsed.split(START_TEXT).slice(1, -1) : []) {
+          const torn = parseRecord(START_TEXT + piece);
           if (torn !== undefined) records.push(torn);
         }
-        const record = this.#parser.parse(text, start, end)`,
+        const record = typeof parsed === 'string'`,
     },
   ],
   ...SYSTEM_MUTANTS,
   'half a line is taken': [
     {
       file: 'src/store/lines.ts',
-      find: 'return end;\n  }\n\n  #decodeLine',
-      replace: 'return bytes.length;\n  }\n\n  #decodeLine',
+      find: 'return end;\n  }\n\n  #salvage',
+      replace: 'return bytes.length;\n  }\n\n  #salvage',
     },
   ],
   'position before delivery': [
@@ -53,6 +53,76 @@ export const MUTANTS = {
       file: 'src/store/tail.ts',
       find: 'this.#list(({ fd, stat: { size } }, key)',
       replace: 'this.#list(({ fd, stat: { size }, ...name })',
+    },
+  ],
+  copytruncate: [
+    {
+      file: 'src/store/seal.ts',
+      find: 'linkSync(live, join(this.#directory, name));',
+      replace: `process.getBuiltinModule('node:fs').copyFileSync(live, join(this.#directory, name), 1);`,
+    },
+    {
+      file: 'src/store/seal.ts',
+      find: 'this.#replace(live, stat);',
+      replace: `process.getBuiltinModule('node:fs').truncateSync(live);`,
+    },
+  ],
+  'seal before swap': [
+    {
+      file: 'src/store/seal.ts',
+      find: 'const swapped = this.swap(shard);',
+      replace: `const held = openSync(join(this.#directory, liveName(shard)), constants.O_RDONLY);
+        for (let tries = 40; tries > 0 && !this.#lock.tryExclusive(held); tries -= 1) await delay(1);
+        const swapped = this.swap(shard);
+        closeSync(held);`,
+    },
+    {
+      file: 'src/store/seal.ts',
+      find: 'for (let tries = this.#holdMs / TRY_MS; tries > 0; tries -= 1)',
+      replace: 'for (let tries = 0; tries > 0; tries -= 1)',
+    },
+    {
+      file: 'src/store/seal.ts',
+      find: 'if (seen?.size !== size) {',
+      replace: 'if (size > 0) return true;\n    if (seen?.size !== size) {',
+    },
+    {
+      file: 'test/faults/programs/sealer.ts',
+      find: 'const { directory, archive, lingerMs, pauseMs, drain } = settings;',
+      replace: 'const { directory, archive, pauseMs, drain } = settings;\nconst lingerMs = 0;',
+    },
+  ],
+  'no look at the inode': [
+    {
+      file: 'src/store/appender.ts',
+      find: 'if (stat?.ino === file.ino && stat.dev === file.dev) {',
+      replace: 'if (stat !== undefined) {',
+    },
+  ],
+  'exclusive lock with drop': [
+    {
+      file: 'src/store/lock.ts',
+      find: 'attempt(fd, LOCK_SH | LOCK_NB)',
+      replace: 'attempt(fd, LOCK_EX | LOCK_NB)',
+    },
+    {
+      file: 'src/store/appender.ts',
+      find: 'if (locked === undefined) this.#unlocked += 1;',
+      replace: 'if (locked === undefined) return Buffer.byteLength(lines);',
+    },
+  ],
+  'unchecked short write': [
+    {
+      file: 'src/store/appender.ts',
+      find: 'if (stored < bytes) return this.#full(stored);',
+      replace: 'if (stored < bytes) return bytes;',
+    },
+  ],
+  'uncounted refusal': [
+    {
+      file: 'src/store/emitter.ts',
+      find: "this.#drops.count(this.#appender.refusal ?? 'io');",
+      replace: "if (this.#stored % 2 === 0) this.#drops.count(this.#appender.refusal ?? 'io');",
     },
   ],
 } as const satisfies Record<string, readonly Patch[]>;

@@ -9,6 +9,7 @@ const MARK = 'CFN_FAULTS_RUN';
 export class Processes {
   readonly #mark: string;
   readonly #children = new Set<ChildProcess>();
+  #over = false;
 
   /**
    * Begins with none.
@@ -21,17 +22,22 @@ export class Processes {
 
   /** Starts one. */
   readonly spawn = (command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess => {
+    // A case that was given up may still be at work.
+    if (this.#over) throw new Error('the run is over');
     const env = { ...(options.env ?? process.env), [MARK]: this.#mark };
     const child = spawn(command, args, { ...options, env });
     this.#children.add(child);
     const forget = (): void => void this.#children.delete(child);
     child.once('exit', forget);
     child.once('error', forget);
+    // Writing to one that has ended is no trouble.
+    child.stdin?.on('error', () => undefined);
     return child;
   };
 
   /** Kills all that still run, and waits until they are gone. */
   async end(): Promise<void> {
+    this.#over = true;
     await Promise.all(
       [...this.#children].map(async (child) => {
         // SIGKILL ends a stopped process too.

@@ -4,6 +4,7 @@ import { exited } from './processes.js';
 /**
  * Runs a program that prints its outcome as JSON, and waits for it.
  *
+ * @param within - A command that runs it, such as unshare, and its arguments.
  * @throws Error with what it said, where it ended badly.
  */
 export async function runProgram(
@@ -11,9 +12,11 @@ export async function runProgram(
   entry: string,
   options: object,
   settings: readonly Patch[] = [],
+  within: readonly string[] = [],
 ): Promise<Outcome> {
   const path = await context.bundle(entry, settings);
-  const child = context.spawn(process.execPath, [path, JSON.stringify(options)], {
+  const [command, ...args] = [...within, process.execPath, path, JSON.stringify(options)] as const;
+  const child = context.spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output: Buffer[] = [];

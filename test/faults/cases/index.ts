@@ -1,9 +1,27 @@
+import { bursts } from './bursts.js';
+import { fullDisk } from './full-disk.js';
+import { writersAndSealers } from './writers-and-sealers.js';
 import type { FaultCase } from '../case.js';
 import { tailModel } from './tail-model.js';
 import { tears } from './tears.js';
 import { syscalls } from './syscalls.js';
 import { exits } from './exits.js';
 import { identities } from './identities.js';
+import { clock } from './clock.js';
+import { users } from './users.js';
+import { hostileBash } from './hostile-bash.js';
 
 /** All cases, in the order in which they run. */
-export const CASES: readonly FaultCase[] = [identities, exits, tears, tailModel, syscalls];
+export const CASES: readonly FaultCase[] = [
+  hostileBash,
+  users,
+  writersAndSealers,
+  fullDisk,
+  bursts,
+  clock,
+  identities,
+  exits,
+  tears,
+  tailModel,
+  syscalls,
+];

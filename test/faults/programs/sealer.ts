@@ -1,0 +1,79 @@
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Sealer } from '../../../src/store/seal.js';
+import { listSegments } from '../../../src/store/segments.js';
+
+interface Settings {
+  readonly directory: string;
+  readonly archive: string;
+  readonly holdMs: number;
+  readonly finishMs: number;
+  /** How long a segment stays after its last growth. */
+  readonly lingerMs: number;
+  /** Milliseconds between two rounds of seals. */
+  readonly pauseMs: number;
+  /** All writers are gone: seal, archive and delete everything, and end. */
+  readonly drain: boolean;
+}
+
+const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
+const { directory, archive, lingerMs, pauseMs, drain } = settings;
+const sealer = new Sealer(directory, settings);
+
+/** Writes a file that is there as a whole or not at all, and stays as it was first written. */
+function note(name: string, content: number): void {
+  const path = join(archive, name);
+  if (existsSync(path)) return;
+  writeFileSync(`${path}.tmp`, String(content));
+  renameSync(`${path}.tmp`, path);
+}
+
+/** Copies a segment under the number of its inode, so that doing it twice comes to the same. */
+function copy(path: string, ino: number): void {
+  const target = join(archive, `${ino}.jsonl`);
+  if (existsSync(target) && statSync(target).size === statSync(path).size) return;
+  copyFileSync(path, `${target}.tmp`);
+  renameSync(`${target}.tmp`, target);
+}
+
+/** The archive in a few lines: copied when finished, copied again when it grew, deleted when it has lingered. */
+function archiveSegments(): void {
+  const finished = new Set(sealer.finished());
+  for (const { name, date } of listSegments(directory)) {
+    if (date === undefined) continue;
+    const path = join(directory, name);
+    const { ino, size, mtimeMs, nlink } = statSync(path);
+    // Its seal is not done yet.
+    if (nlink > 1) continue;
+    if (finished.has(name)) note(`${ino}.finished`, size);
+    if (!finished.has(name) && !existsSync(join(archive, `${ino}.finished`))) continue;
+    copy(path, ino);
+    if (finished.has(name)) process.stdout.write('archived\n');
+    if (finished.has(name) && Date.now() - mtimeMs >= lingerMs) remove(path, ino);
+  }
+}
+
+function remove(path: string, ino: number): void {
+  const copied = join(archive, `${ino}.jsonl`);
+  if (readFileSync(path).equals(readFileSync(copied))) rmSync(path);
+}
+
+async function seal(shard: number): Promise<void> {
+  const name = await sealer.seal(shard);
+  if (name !== undefined) note(`${statSync(join(directory, name)).ino}.sealed`, Date.now());
+}
+
+process.stdin.on('end', () => process.exit()).resume();
+while (!sealer.acquire()) await delay(2);
+process.stdout.write('sealer\n');
+for (;;) {
+  await Promise.all(sealer.shards().map(seal));
+  process.stdout.write('sealed\n');
+  for (let rounds = 0; rounds < (drain ? 1 : 5); rounds += 1) {
+    archiveSegments();
+    await delay(pauseMs / 5);
+  }
+  if (drain && listSegments(directory).every(({ date }) => date === undefined)) break;
+}
+process.exit();
