@@ -21,7 +21,7 @@ import { fileProblem } from './directory.js';
 import { LineDecoder } from './lines.js';
 import { type FileLock, loadLockOrCommand } from './lock.js';
 import { listSegments } from './segments.js';
-import { liveName, sealedName } from './shard.js';
+import { liveName, sealedName, type SegmentName } from './shard.js';
 
 /** What a {@link Sealer} can be told; every field is optional. */
 export interface SealerOptions {
@@ -53,7 +53,7 @@ export class Sealer {
   readonly #holdMs: number;
   readonly #finishMs: number;
   readonly #lock: FileLock;
-  readonly #growth = new Map<string, { size: number; since: number }>();
+  readonly #growth = new Map<string, { ino: number; size: number; since: number }>();
   #own: number | undefined;
 
   constructor(directory: string, options: SealerOptions = {}) {
@@ -170,20 +170,24 @@ export class Sealer {
    */
   finished(): string[] {
     const now = performance.now();
-    const names = listSegments(this.#directory).flatMap(({ name, date }) =>
-      date === undefined ? [] : [name],
-    );
-    for (const name of this.#growth.keys()) if (!names.includes(name)) this.#growth.delete(name);
-    return names.filter((name) => this.#isFinished(name, now));
+    const segments = listSegments(this.#directory).filter(({ date }) => date !== undefined);
+    const names = new Set(segments.map(({ name }) => name));
+    for (const name of this.#growth.keys()) if (!names.has(name)) this.#growth.delete(name);
+    return segments.filter((segment) => this.#isFinished(segment, now)).map(({ name }) => name);
   }
 
-  #isFinished(name: string, now: number): boolean {
+  #isFinished({ name, shard }: SegmentName, now: number): boolean {
     const path = join(this.#directory, name);
-    const size = lstatSync(path, { throwIfNoEntry: false })?.size;
-    if (size === undefined) return false;
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return false;
+    // A sealer that was killed in between left it its live name too.
+    if (same(lstatSync(join(this.#directory, liveName(shard)), { throwIfNoEntry: false }), stat))
+      return false;
+    const { ino, size } = stat;
     const seen = this.#growth.get(name);
-    if (seen?.size !== size) {
-      this.#growth.set(name, { size, since: now });
+    // The name of a segment that was deleted is given to another.
+    if (seen?.size !== size || seen.ino !== ino) {
+      this.#growth.set(name, { ino, size, since: now });
       return this.#finishMs === 0 && !this.#inUse(path, size);
     }
     return now - seen.since >= this.#finishMs && !this.#inUse(path, size);

@@ -83,8 +83,8 @@ export const MUTANTS = {
     },
     {
       file: 'src/store/seal.ts',
-      find: 'if (seen?.size !== size) {',
-      replace: 'if (size > 0) return true;\n    if (seen?.size !== size) {',
+      find: 'if (seen?.size !== size || seen.ino !== ino) {',
+      replace: 'if (size > 0) return true;\n    if (seen?.size !== size || seen.ino !== ino) {',
     },
     {
       file: 'test/faults/programs/sealer.ts',

@@ -21,6 +21,7 @@ function handle({ records }: TailBatch): void {
   }
   const bytes = Buffer.from(text);
   for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+  process.stdout.write('batch\n');
 }
 
 process.stdin.on('end', () => process.exit()).resume();

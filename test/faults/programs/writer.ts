@@ -43,7 +43,7 @@ function emit(size: number): boolean {
 
 // Large records in a row: whoever asks for them is about to kill this process, and wants to hit a write.
 process.on('SIGUSR2', () => {
-  for (let left = 80; left > 0; left -= 1) emit(random.pick(SPRINT_SIZES));
+  for (let left = 200; left > 0; left -= 1) emit(random.pick(SPRINT_SIZES));
 });
 const end = new AbortController();
 process.on('SIGTERM', () => end.abort());
