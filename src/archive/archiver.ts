@@ -53,6 +53,7 @@ export class Archiver {
   readonly #settings: Settings;
   readonly #directory: ShardDirectory;
   readonly #onEvent: ArchiverOptions['onEvent'];
+  readonly #signals: boolean;
   readonly #now: () => number;
   readonly #boot = bootId();
   readonly #session: Session;
@@ -79,6 +80,7 @@ export class Archiver {
     this.#settings = readOptions(options);
     this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
     this.#onEvent = options.onEvent;
+    this.#signals = options.signals ?? false;
     this.#now = options.now ?? Date.now;
     this.#session = new Session(this.#directory, this.#settings.archive);
     this.#hot = new HotFiles(this.#settings, this.#now);
@@ -196,6 +198,7 @@ export class Archiver {
   async run(signal: AbortSignal): Promise<void> {
     this.#hot.watching = true;
     this.open();
+    this.#session.tell({ listens: this.#signals });
     let syncAt = 0;
     const wakeUp = (): void => this.#wake.abort();
     signal.addEventListener('abort', wakeUp);
@@ -245,9 +248,11 @@ export class Archiver {
     this.#tickedAt = performance.now();
     const requested = this.#requested;
     this.#requested = undefined;
+    const began = `${process.hrtime.bigint()}`;
     await this.rotate(requested === 'rotation' ? 'all' : 'due');
     const sync = timeToSync || requested !== undefined;
     if (sync) await this.sync();
+    if (requested === 'rotation') this.#session.tell({ rotation: began });
     // Compressing takes as long as it takes; syncs do not wait for it.
     if (performance.now() >= (this.#trouble.retryAt('maintain') ?? 0)) void this.#maintain();
     this.#metrics?.tell(() => this.status);
@@ -281,7 +286,7 @@ export class Archiver {
       throwFirst([...errors, ...unreadable.map(unreadableError)]);
       this.#syncedAt = startedAt;
     });
-    this.#session.tell({ began, error: done ? null : this.#trouble.message });
+    this.#session.tell({ sync: { began, error: done ? null : this.#trouble.message } });
     return done;
   }
 

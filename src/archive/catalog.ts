@@ -48,13 +48,16 @@ export class Catalog {
     const path = join(this.directory, name);
     const plain = parseName(name);
     if (plain !== undefined) {
-      const { size } = lstatSync(path);
+      const size = lstatSync(path, { throwIfNoEntry: false })?.size;
+      // Whoever only looks may see a file go.
+      if (size === undefined) return;
       this.plain.set(name, { name: plain, source: this.#readSource(name), size, synced: false });
       return;
     }
     const inner = name.endsWith(COMPRESSED) ? parseName(name.slice(0, -COMPRESSED.length)) : undefined;
     if (inner !== undefined) {
-      const { size } = lstatSync(path);
+      const size = lstatSync(path, { throwIfNoEntry: false })?.size;
+      if (size === undefined) return;
       const text = this.#read(`${name}${ENTRY}`);
       const entry = text === undefined ? undefined : parseEntry(text, size);
       this.compressed.set(inner.name, { name: inner, compressedBytes: size, entry });

@@ -1,8 +1,11 @@
-import { MetricsError } from '../errors.js';
-
-/** Somebody else changed a file of the archive: what is known about the archive is of no use any more. */
-export class ArchiveChangedError extends MetricsError {
+/**
+ * Somebody else changed a file of the archive: what is known about the archive is of no use any more.
+ *
+ * @remarks
+ * Not a MetricsError, whose `instanceof` means any of them.
+ */
+export class ArchiveChangedError extends Error {
   constructor(path: string) {
-    super('ERR_METRICS_STORE', `${path} was changed or deleted by somebody else`);
+    super(`${path} was changed or deleted by somebody else`);
   }
 }

@@ -1,4 +1,12 @@
 export { Archiver, createArchiver, type DeletionPlan } from './archiver.js';
+export {
+  type ArchiveRange,
+  listArchive,
+  type ListedSegment,
+  readArchive,
+  restoreSegment,
+  verifySegment,
+} from './browse.js';
 export type { SegmentEntry, SegmentSummary } from './entry.js';
 export type { ArchiveEvent } from './events.js';
 export type { ArchivedSegment, ArchiverOptions } from './options.js';

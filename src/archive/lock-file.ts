@@ -5,6 +5,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
+  readlinkSync,
   statSync,
   writeSync,
 } from 'node:fs';
@@ -16,8 +17,14 @@ export interface LockHolder {
   readonly pid: number;
   /** Since when, ISO 8601. */
   readonly since: string;
-  /** The last sync: when it began, by the clock that all processes of a boot share, in nanoseconds, and how it ended. */
+  /** Where its process number means something: the namespace that it lives in. */
+  readonly namespace: string;
+  /** Whether SIGUSR1 makes it sync and SIGUSR2 seal all shards, instead of killing it. */
+  readonly listens?: boolean | undefined;
+  /** The last sync: when it began, in nanoseconds of the clock that all processes of a boot share, and how it ended. */
   readonly sync?: { readonly began: string; readonly error: string | null } | undefined;
+  /** When the last rotation began that somebody asked for and that a sync followed. */
+  readonly rotation?: string | undefined;
 }
 
 /** What is said always has this length: it is overwritten in one piece, and takes no room on a full disk. */
@@ -33,7 +40,7 @@ export class LockFile {
   private constructor(path: string, fd: number) {
     this.path = path;
     this.#fd = fd;
-    this.#holder = { pid: process.pid, since: new Date().toISOString() };
+    this.#holder = describeSelf();
     this.#write();
   }
 
@@ -48,10 +55,12 @@ export class LockFile {
     return undefined;
   }
 
-  /** Says how the last sync went. */
-  tell(sync: LockHolder['sync']): void {
+  /** Says more, or something else. */
+  tell(news: Partial<LockHolder>): void {
+    const { sync, ...rest } = { ...this.#holder, ...news };
+    // Anything longer, or in other letters, might not fit.
     const error = sync?.error?.replace(/[^ -~]/g, '?').slice(0, MAX_ERROR) ?? null;
-    this.#holder = { ...this.#holder, sync: sync && { ...sync, error } };
+    this.#holder = { ...rest, sync: sync && { ...sync, error } };
     this.#write();
   }
 
@@ -81,7 +90,7 @@ export function describeHolder(path: string): void {
   const fd = openLock(path);
   try {
     ftruncateSync(fd, 0);
-    writeSync(fd, `${JSON.stringify({ pid: process.pid, since: new Date().toISOString() })}\n`, 0);
+    writeSync(fd, `${JSON.stringify(describeSelf())}\n`, 0);
   } catch {
     // The lock holds, also where there is no room to say so.
   } finally {
@@ -92,30 +101,26 @@ export function describeHolder(path: string): void {
 /** What the holder of a lock says of itself; undefined where nobody holds it, or nobody knows who. */
 export function readHolder(path: string): LockHolder | undefined {
   try {
-    const { pid, since, sync } = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockHolder>;
-    if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0 || typeof since !== 'string') {
-      return undefined;
-    }
-    return { pid, since, sync };
+    const holder = JSON.parse(readFileSync(path, 'utf8')) as Partial<LockHolder>;
+    const { pid, since, namespace = '' } = holder;
+    if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0) return undefined;
+    return typeof since === 'string' ? { ...holder, pid, since, namespace } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Whether somebody holds a lock. */
-export function isHeld(path: string, lock: FileLock): boolean {
-  let fd: number;
+/** The namespace of this process's number; empty where the system does not tell. */
+export function processNamespace(): string {
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
   }
-  try {
-    return !lock.tryExclusive(fd);
-  } finally {
-    closeSync(fd);
-  }
+}
+
+function describeSelf(): LockHolder {
+  return { pid: process.pid, since: new Date().toISOString(), namespace: processNamespace() };
 }
 
 function openLock(path: string): number {

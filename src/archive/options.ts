@@ -85,6 +85,14 @@ export interface ArchiverOptions {
   /** Receives what happens. It may throw; nobody hears of it. */
   readonly onEvent?: ((event: ArchiveEvent) => void) | undefined;
   /**
+   * Whether this process answers SIGUSR1 with {@link Archiver.requestSync} and SIGUSR2 with
+   * {@link Archiver.requestRotation}. It is said in the lock file: `cfn-metrics archive --sync-now` sends no signal to a
+   * process that it would kill.
+   *
+   * @defaultValue false
+   */
+  readonly signals?: boolean | undefined;
+  /**
    * Whether to store metrics of the archiver itself in the shards while it runs.
    *
    * @defaultValue true

@@ -9,7 +9,7 @@ import { describeHolder, LockFile, type LockHolder, readHolder } from './lock-fi
 import { archiveError } from './trouble.js';
 
 /** Name of the lock file in the archive. */
-export const ARCHIVE_LOCK = 'cfn-metrics.archive.lock';
+const ARCHIVE_LOCK = 'cfn-metrics.archive.lock';
 
 /** The right to change a shard directory and an archive, and what is known about the archive meanwhile. */
 export class Session {
@@ -95,9 +95,9 @@ export class Session {
     return sealer;
   }
 
-  /** Says in the lock file how the last sync went. */
-  tell(sync: LockHolder['sync']): void {
-    this.#archiveLock?.tell(sync);
+  /** Says in the lock file what others may want to know. */
+  tell(news: Partial<LockHolder>): void {
+    this.#archiveLock?.tell(news);
   }
 
   /** Lets another one be the archiver. */
@@ -134,8 +134,15 @@ function makeArchive(path: string): void {
   }
 }
 
-function inUse(what: string, directory: string, lockPath: string): MetricsError {
+/** Another archiver is at work; it can be told by its `lockPath` from other errors. */
+export interface InUseError extends MetricsError {
+  /** The lock that it holds. */
+  readonly lockPath: string;
+}
+
+function inUse(what: string, directory: string, lockPath: string): InUseError {
   const holder = readHolder(lockPath);
   const who = holder === undefined ? 'another process' : `process ${holder.pid} since ${holder.since}`;
-  return new MetricsError('ERR_METRICS_DIRECTORY', `${what} ${directory} is in use by ${who}`);
+  const error = new MetricsError('ERR_METRICS_DIRECTORY', `${what} ${directory} is in use by ${who}`);
+  return Object.assign(error, { lockPath });
 }

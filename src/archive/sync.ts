@@ -63,7 +63,8 @@ export async function syncCopies(
   );
   let bytes = 0;
   await inTurns(tasks, errors, async (task) => {
-    bytes += await copyOne(catalog, task);
+    const copied = await copyOne(catalog, task);
+    bytes += copied;
   });
   // What another process wrote and could not wait for, because it was killed, may still be in memory only.
   const waiting = [...catalog.plain.values()].filter(({ synced }) => !synced);

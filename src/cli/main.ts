@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'print records as they are written',
     load: async () => (await import('./tail.js')).tailCommand,
   },
+  archive: {
+    summary: 'copy the shards to disk, compress and keep them, and keep RAM bounded',
+    load: async () => (await import('./archive.js')).archiveCommand,
+  },
   doctor: {
     summary: 'check directory, rights, lock, space and shards, and show every setting',
     load: async () => (await import('./doctor.js')).doctorCommand,

@@ -4,8 +4,9 @@
 #   emit_metric AGENT METRIC VALUE [UNIT] [key=value ...]
 #   get_metrics_shard AGENT
 #   analyze_metrics [--since 30s ...]
+#   sync_metrics_to_disk, rotate_metrics [--archive DIRECTORY ...]
 #
-# It defines these three functions and names that begin with _cfn_, and nothing else. docs/bash.md is the guide.
+# It defines these five functions and names that begin with _cfn_, and nothing else. docs/bash.md is the guide.
 #
 # Three rules hold throughout, each for a reason that was learned the hard way:
 #
@@ -25,12 +26,14 @@ case ${BASH_VERSION-} in
     emit_metric() { return 0; }
     get_metrics_shard() { return 0; }
     analyze_metrics() { return 0; }
+    sync_metrics_to_disk() { return 0; }
+    rotate_metrics() { return 0; }
     # shellcheck disable=SC2317 # reached where the file is executed, not sourced
     return 0 2>/dev/null || exit 0
     ;;
 esac
 
-# Where this file is, for analyze_metrics.
+# Where this file is, for what runs the command.
 _cfn_home=${BASH_SOURCE[0]%/*}
 [[ $_cfn_home != "${BASH_SOURCE[0]}" ]] || _cfn_home=.
 [[ $_cfn_home == /* ]] || _cfn_home=$PWD/$_cfn_home
@@ -57,19 +60,28 @@ get_metrics_shard() {
 }
 
 # Runs `cfn-metrics analyze --json` with the same arguments.
-analyze_metrics() {
+analyze_metrics() { _cfn_run analyze_metrics analyze --json "$@"; }
+
+# Copies the shards to disk now, and returns when they are there: `cfn-metrics archive --sync-now`.
+sync_metrics_to_disk() { _cfn_run sync_metrics_to_disk archive --sync-now "$@"; }
+
+# Seals all shards, and syncs: `cfn-metrics archive --rotate-now`.
+rotate_metrics() { _cfn_run rotate_metrics archive --rotate-now "$@"; }
+
+# Runs the command for the function that $1 names.
+_cfn_run() {
   local _cfn_cli=${CFN_METRICS_CLI-}
   if [[ -z $_cfn_cli ]] && type -P cfn-metrics >/dev/null; then _cfn_cli=cfn-metrics; fi
   if [[ -z $_cfn_cli ]]; then _cfn_cli=${_cfn_home-}/../../dist/cli/index.cjs; fi
   case $_cfn_cli in
     *.js | *.mjs | *.cjs)
       if [[ ! -f $_cfn_cli ]]; then
-        echo "cfn-metrics: analyze_metrics found no cfn-metrics on PATH: install it, or set CFN_METRICS_CLI" >&2
+        echo "cfn-metrics: $1 found no cfn-metrics on PATH: install it, or set CFN_METRICS_CLI" >&2
         return 1
       fi
-      command node "$_cfn_cli" analyze --json "$@"
+      command node "$_cfn_cli" "${@:2}"
       ;;
-    *) command "$_cfn_cli" analyze --json "$@" ;;
+    *) command "$_cfn_cli" "${@:2}" ;;
   esac
 }
 

@@ -22,6 +22,7 @@ describe('a sync', () => {
     live(5, line(5));
     const archiver = open();
     expect(await archiver.sync()).toBe(true);
+    expect(archiver.status.syncedBytes).toBe(line(1).length + line(5).length);
     expect(contents(archive)).toEqual({
       'cfn-metrics-0.jsonl': line(1),
       'cfn-metrics-5.jsonl': line(5),

@@ -400,7 +400,7 @@ describe('the settings of the caller', () => {
     });
   });
 
-  it('keep their names: only _cfn_* and the three functions are new', () => {
+  it('keep their names: only _cfn_* and the five functions are new', () => {
     const script = `
       names() { compgen -v; compgen -A function; compgen -a; compgen -A arrayvar; }
       before=x after=x; names >/dev/null; before=$(names; echo ' after')
@@ -417,6 +417,8 @@ describe('the settings of the caller', () => {
       'analyze_metrics',
       'emit_metric',
       'get_metrics_shard',
+      'rotate_metrics',
+      'sync_metrics_to_disk',
     ]);
   });
 

@@ -1,0 +1,180 @@
+import { createArchiver, type Archiver, type DeletionPlan } from '../archive/archiver.js';
+import type { ArchiverOptions } from '../archive/options.js';
+import { ROTATIONS } from '../archive/rotation.js';
+import { MetricsError } from '../errors.js';
+import { shown } from '../options.js';
+import { parseBytes, parseCount, parseDuration, readBytes } from './archive/amounts.js';
+import { serveHealth } from './archive/health.js';
+import { commandHook } from './archive/hook.js';
+import { INSPECTIONS } from './archive/inspect.js';
+import { archiveDirectory } from './archive/location.js';
+import { logEvent } from './archive/log.js';
+import { lockInUse, requestFromRunning } from './archive/request.js';
+import { type Command, type FlagValues, parseFlags } from './command.js';
+import { print } from './output.js';
+import { namedDirectory, readSettings } from './settings.js';
+
+const HELP = `Usage: cfn-metrics archive [OPTION]…
+       cfn-metrics archive list|verify|restore|cat [--since TIME] [--until TIME] [--archive DIRECTORY]
+
+Copy the shards to disk, every five minutes and at the end; seal them at midnight UTC; compress what is
+finished; let old segments leave RAM, and later the archive. Runs until SIGTERM, and syncs once more then.
+SIGUSR1: sync now. SIGUSR2: seal all shards and sync now.
+
+  --once                   do what is due, once, and end; for a timer
+  --sync-now               make the running archiver sync, and wait for it; without one do it here
+  --rotate-now             the same, after sealing all shards
+  --dry-run                show what would be deleted now, and end
+  --archive DIRECTORY      where the archive is (default: CFN_METRICS_ARCHIVE_DIR, else /metrics/archive where that
+                           can be written, else cfn-metrics/archive in the user's state directory)
+  --dir DIRECTORY          where the shards are (default: CFN_METRICS_DIR, else /dev/shm)
+  --interval TIME          between two syncs (default: 5m)
+  --rotate WHEN            daily, hourly, or a size such as 64MiB; may be repeated (default: daily)
+  --retention-days N       days that a segment is kept (default: CFN_METRICS_RETENTION_DAYS, else 30)
+  --max-archive-bytes SIZE the oldest segments go when the archive is larger (default: no bound)
+  --hot-retention TIME     how long a segment stays in RAM after its last growth (default: 24h)
+  --max-hot-bytes SIZE     segments leave RAM early when there is more (default: half of it, at most 512MiB)
+  --before-delete COMMAND  run it before a segment is deleted, with its path as the last argument and without a
+                           shell; only status 0 lets the segment go. Repeated, each is a further argument
+  --health-port PORT       answer /healthz and /readyz on 127.0.0.1
+  --finish-after TIME      without growth, after which a sealed shard is finished (default: 1m)
+  --hot-floor TIME         without growth, before which nothing leaves RAM (default: 10m)
+  --json                   one JSON object an event on stdout, in place of lines on stderr
+  --help                   this text
+
+  list                     the files of the archive, and what is in them
+  verify                   read all of them, and compare them with their manifest entries
+  restore --to DIRECTORY   put them back as plain files; cfn-metrics analyze --dir reads those
+  cat                      print their records of that time
+
+Example: cfn-metrics archive --archive /metrics/archive --retention-days 30
+`;
+
+const FLAGS = {
+  once: 'switch',
+  'sync-now': 'switch',
+  'rotate-now': 'switch',
+  'dry-run': 'switch',
+  archive: 'text',
+  dir: 'text',
+  interval: 'text',
+  rotate: 'texts',
+  'retention-days': 'text',
+  'max-archive-bytes': 'text',
+  'hot-retention': 'text',
+  'max-hot-bytes': 'text',
+  'before-delete': 'texts',
+  'health-port': 'text',
+  'finish-after': 'text',
+  'hot-floor': 'text',
+  json: 'switch',
+} as const;
+
+type Flags = FlagValues<typeof FLAGS>;
+const DEFAULT_INTERVAL_MS = 300_000;
+const MODES = ['once', 'sync-now', 'rotate-now', 'dry-run'] as const;
+
+async function run(args: readonly string[]): Promise<number> {
+  const [first = '', ...rest] = args;
+  if (Object.hasOwn(INSPECTIONS, first)) return INSPECTIONS[first]!(rest);
+  // Before anything else: without a handler the one opens Node's inspector, and the other ends the process.
+  const asked: ('sync' | 'rotation')[] = [];
+  let ask = (what: 'sync' | 'rotation'): void => void asked.push(what);
+  process.on('SIGUSR1', () => ask('sync'));
+  process.on('SIGUSR2', () => ask('rotation'));
+
+  const flags = parseFlags(args, FLAGS);
+  const modes = MODES.filter((mode) => flags[mode]);
+  if (modes.length > 1) throw bad(`--${modes[0]!} and --${modes[1]!} exclude each other`);
+  const options = await readArchiverOptions(flags);
+  const port = parseCount('--health-port', flags['health-port'], 1, 65_535);
+  const [mode] = modes;
+  const archiver = createArchiver({ ...options, metrics: mode === undefined, signals: mode === undefined });
+  if (mode === 'dry-run') return showPlan(archiver.plan(), flags.json);
+  if (mode !== undefined) return doOnce(archiver, mode);
+
+  ask = (what) => (what === 'sync' ? archiver.requestSync() : archiver.requestRotation());
+  for (const what of asked) ask(what);
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+  archiver.open();
+  const intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
+  const server = port === undefined ? undefined : await serveHealth(port, intervalMs, () => archiver.status);
+  await archiver.run(stop.signal);
+  server?.close();
+  return archiver.status.error === null ? 0 : 1;
+}
+
+async function doOnce(archiver: Archiver, mode: 'once' | 'sync-now' | 'rotate-now'): Promise<number> {
+  try {
+    archiver.open();
+    if (mode === 'sync-now') return (await archiver.sync()) ? 0 : 1;
+    return (await archiver.once(mode === 'rotate-now' ? 'all' : 'due')) ? 0 : 1;
+  } catch (error) {
+    const lockPath = lockInUse(error);
+    if (mode === 'once' || lockPath === undefined) throw error;
+    await requestFromRunning(error as MetricsError, lockPath, mode === 'sync-now' ? 'sync' : 'rotation');
+    return 0;
+  } finally {
+    await archiver.close();
+  }
+}
+
+function showPlan({ archive, hot }: DeletionPlan, json: boolean): number {
+  if (json) {
+    print(`${JSON.stringify({ archive, hot })}\n`);
+    return 0;
+  }
+  const lines = [
+    ...archive.map(({ name, reason }) => `would delete ${name} from the archive (${reason})`),
+    ...hot.map(({ name, reason }) => `would release ${name} from RAM (${reason})`),
+  ];
+  print(`${lines.length === 0 ? 'nothing would be deleted' : lines.join('\n')}\n`);
+  return 0;
+}
+
+async function readArchiverOptions(flags: Flags): Promise<ArchiverOptions> {
+  const settings = await readSettings(flags);
+  const intervalMs = parseDuration('--interval', flags.interval);
+  const finishMs = parseDuration('--finish-after', flags['finish-after']);
+  const { CFN_METRICS_RETENTION_DAYS: days = '' } = process.env;
+  const retention = flags['retention-days'] ?? (days === '' ? undefined : days);
+  const retentionName =
+    flags['retention-days'] === undefined ? 'CFN_METRICS_RETENTION_DAYS' : '--retention-days';
+  return {
+    archive: archiveDirectory(flags.archive),
+    directory: namedDirectory(settings),
+    ...{ intervalMs, finishMs },
+    ...rotations(flags.rotate ?? []),
+    retentionDays: parseCount(retentionName, retention, 1, 100_000),
+    maxArchiveBytes: parseBytes('--max-archive-bytes', flags['max-archive-bytes']),
+    hotRetentionMs: parseDuration('--hot-retention', flags['hot-retention']),
+    maxHotBytes: parseBytes('--max-hot-bytes', flags['max-hot-bytes']),
+    hotFloorMs: parseDuration('--hot-floor', flags['hot-floor']),
+    // What is finished is looked for as often as it can become so.
+    tickMs: Math.max(10, Math.min(5000, intervalMs ?? 5000, finishMs ?? 5000)),
+    beforeDelete: flags['before-delete'] && commandHook(flags['before-delete']),
+    onEvent: (event) => logEvent(event, flags.json),
+  };
+}
+
+function rotations(texts: readonly string[]): Pick<ArchiverOptions, 'rotate' | 'rotateBytes'> {
+  let chosen: Pick<ArchiverOptions, 'rotate' | 'rotateBytes'> = {};
+  for (const text of texts) {
+    const rotate = ROTATIONS.find((word) => word === text);
+    const rotateBytes = readBytes(text);
+    if (rotate !== undefined) chosen = { ...chosen, rotate };
+    else if (rotateBytes !== undefined) chosen = { ...chosen, rotateBytes };
+    else throw bad(`--rotate must be daily, hourly or a size such as 64MiB, got ${shown(text)}`);
+  }
+  return chosen;
+}
+
+function bad(message: string): MetricsError {
+  return new MetricsError('ERR_METRICS_OPTION', message);
+}
+
+/** The archive on disk. */
+export const archiveCommand: Command = { help: HELP, run };

@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import {
+  listArchive,
+  type ListedSegment,
+  mayHold,
+  readArchive,
+  restoreSegment,
+  verifySegment,
+} from '../../archive/browse.js';
+import { MetricsError } from '../../errors.js';
+import { shown } from '../../options.js';
+import { formatRecord } from '../../record.js';
+import { parseFlags } from '../command.js';
+import { complain } from '../failure.js';
+import { counted, formatBytes } from '../format.js';
+import { print, watchOutput } from '../output.js';
+import { outputStyle, outputWidth } from '../style.js';
+import { tableLines } from '../table.js';
+import { visible } from '../text.js';
+import { parseTime } from '../time.js';
+import { archiveDirectory } from './location.js';
+
+const FLAGS = { archive: 'text', since: 'text', until: 'text', json: 'switch', to: 'text' } as const;
+
+interface Query {
+  readonly archive: string;
+  readonly since: number | undefined;
+  readonly until: number | undefined;
+  readonly json: boolean;
+  readonly to: string | undefined;
+}
+
+/** What looks at an archive, and changes nothing in it. */
+export const INSPECTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  list: (args) => list(readQuery('list', args)),
+  verify: (args) => verify(readQuery('verify', args)),
+  restore: (args) => restore(readQuery('restore', args)),
+  cat: (args) => cat(readQuery('cat', args)),
+};
+
+function readQuery(name: string, args: readonly string[]): Query {
+  const flags = parseFlags(args, FLAGS);
+  const now = Date.now();
+  const time = (flag: string, text: string | undefined): number | undefined =>
+    text === undefined ? undefined : parseTime(flag, text, now);
+  const since = time('--since', flags.since);
+  const until = time('--until', flags.until);
+  if ((since ?? -Infinity) > (until ?? Infinity)) {
+    throw bad(`--since ${shown(flags.since)} is after --until ${shown(flags.until)}`);
+  }
+  if (name !== 'restore' && flags.to !== undefined) throw bad(`--to belongs to restore, not to ${name}`);
+  return { archive: archiveDirectory(flags.archive), since, until, json: flags.json, to: flags.to };
+}
+
+function segments(query: Query): ListedSegment[] {
+  return listArchive(query.archive).filter((segment) => mayHold(segment, query));
+}
+
+async function list(query: Query): Promise<number> {
+  const found = segments(query);
+  if (query.json) {
+    print(`${JSON.stringify({ archive: query.archive, segments: found })}\n`);
+    return 0;
+  }
+  const cell = (value: string | number | null | undefined): string => `${value ?? '-'}`;
+  const column = (title: string, of: (segment: ListedSegment) => string, number = false) => ({
+    ...{ title, number, cells: found.map(of) },
+  });
+  const lines = tableLines(
+    [
+      column('segment', ({ name }) => visible(name)),
+      column('stored', ({ storedBytes }) => formatBytes(storedBytes), true),
+      column('bytes', ({ entry, storedBytes }) => formatBytes(entry?.bytes ?? storedBytes), true),
+      column('lines', ({ entry }) => cell(entry?.lines), true),
+      column('torn', ({ entry }) => cell(entry?.torn), true),
+      column('first', ({ entry }) => cell(entry?.first)),
+      column('last', ({ entry }) => cell(entry?.last)),
+    ],
+    outputWidth(),
+    outputStyle().bold,
+  );
+  const total = found.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+  print(
+    `${lines.join('\n')}\n\n${counted(found.length, 'file')}, ${formatBytes(total)} in ${query.archive}\n`,
+  );
+  return 0;
+}
+
+async function verify(query: Query): Promise<number> {
+  const found = segments(query);
+  const problems: { name: string; problem: string }[] = [];
+  for (const segment of found) {
+    const problem = await verifySegment(segment);
+    if (problem === undefined) continue;
+    problems.push({ name: segment.name, problem });
+    if (!query.json) complain(new MetricsError('ERR_METRICS_STORE', `${segment.path}: ${problem}`));
+  }
+  if (query.json) print(`${JSON.stringify({ archive: query.archive, files: found.length, problems })}\n`);
+  else print(`${counted(found.length, 'file')} read, ${counted(problems.length, 'problem')}\n`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+async function restore(query: Query): Promise<number> {
+  if (query.to === undefined) throw bad('--to is missing: where are the files to go?');
+  const paths: string[] = [];
+  for (const segment of segments(query)) paths.push(await restoreSegment(segment, query.to));
+  if (query.json) print(`${JSON.stringify({ restored: paths })}\n`);
+  else print(paths.map((path) => `${visible(path)}\n`).join(''));
+  return 0;
+}
+
+async function cat(query: Query): Promise<number> {
+  const gone = new AbortController();
+  watchOutput(() => gone.abort());
+  for await (const records of readArchive(query.archive, query)) {
+    if (gone.signal.aborted) return 0;
+    if (print(records.map(formatRecord).join(''))) continue;
+    await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => undefined);
+  }
+  return 0;
+}
+
+function bad(message: string): MetricsError {
+  return new MetricsError('ERR_METRICS_OPTION', message);
+}
