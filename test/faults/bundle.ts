@@ -90,7 +90,7 @@ export class Bundler {
 }
 
 /** Applies one patch. */
-export function apply(contents: string, { file, find, replace }: Patch): string {
+function apply(contents: string, { file, find, replace }: Patch): string {
   const parts = contents.split(find);
   if (parts.length === 2) return parts.join(replace);
   throw new PatchError(`${file} has ${parts.length - 1} places, not 1, that read: ${find}`);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The same as writer.ts, in bash: LIBRARY AGENT WRITER ACKNOWLEDGEMENTS BURST PAUSE_SECONDS RECORDS
 # RECORDS 0 means for ever. Ends with whoever started it, whose pipe is stdin.
+# shellcheck source=src/shell/cfn-metrics.sh
 source "$1"
 export CFN_METRICS_STRICT=1
 agent=$2 writer=$3 burst=$5 pause=$6 records=$7
@@ -8,8 +9,9 @@ exec 3>>"$4"
 
 pads=()
 for size in 20 60 100 200 400 900 1800 3500; do
-  printf -v octal '%03o' $((97 + size % 26))
-  printf -v letter "\\$octal"
+  # The letter that padding.ts takes for this length.
+  letters=abcdefghijklmnopqrstuvwxyz
+  letter=${letters:size % 26:1}
   printf -v pad '%*s' "$size" ''
   pads+=("${pad// /"$letter"}")
 done
