@@ -329,7 +329,6 @@ export class Archiver {
 
   /** Removes what an earlier run left behind when it died, and mends what somebody else damaged. */
   async #sweep(catalog: Catalog): Promise<void> {
-    for (const name of catalog.leftovers.splice(0)) await removeFile(catalog.path(name));
     const segments = catalog.segments();
     for (const copy of [...catalog.plain.values()]) {
       const segment = copy.source && segments.get(sourceKey(copy.source));

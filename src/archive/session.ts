@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
 import { prepareDirectory, type ShardDirectory } from '../store/directory.js';
@@ -62,12 +62,16 @@ export class Session {
       // A directory that vanished may be a disk that was unmounted: it is not made a second time.
       this.#lockArchive();
     }
+    if (this.#catalog !== undefined) return this.#catalog;
     try {
-      this.#catalog ??= new Catalog(this.#archive);
+      const catalog = new Catalog(this.#archive);
+      // Now, for what describes nothing today may be the name of something that is there tomorrow.
+      for (const name of catalog.leftovers) rmSync(catalog.path(name), { force: true });
+      this.#catalog = catalog;
+      return catalog;
     } catch (error) {
       throw archiveError(this.#archive, error);
     }
-    return this.#catalog;
   }
 
   /** Reads the archive anew the next time. */

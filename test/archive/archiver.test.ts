@@ -104,6 +104,22 @@ describe('a sync', () => {
     });
   });
 
+  it('keeps the identity that it makes where a crash left another one', async () => {
+    const { archive, live, open } = setup();
+    mkdirSync(archive);
+    writeFileSync(join(archive, 'cfn-metrics-0.jsonl.source'), 'null');
+    writeFileSync(join(archive, 'cfn-metrics-5.jsonl.source'), 'null');
+    writeFileSync(join(archive, 'cfn-metrics-0.jsonl.source.tmp'), 'nu');
+    live(0, line(1));
+    const before = open();
+    await before.once();
+    await before.close();
+    expect(names(archive)).toEqual(['cfn-metrics-0.jsonl', 'cfn-metrics-0.jsonl.source']);
+    live(0, line(2));
+    await open().once();
+    expect(contents(archive)).toEqual({ 'cfn-metrics-0.jsonl': line(1) + line(2) });
+  });
+
   it('takes a copy that is longer than its source for one of something else', async () => {
     const { archive, directory, live, open } = setup();
     live(0, line(1) + line(2));

@@ -1,3 +1,4 @@
+import { ARCHIVE_MUTANTS } from './archive-mutants.js';
 import type { Patch } from './case.js';
 import { SYSTEM_MUTANTS } from './system-mutants.js';
 
@@ -22,6 +23,7 @@ export const MUTANTS = {
     },
   ],
   ...SYSTEM_MUTANTS,
+  ...ARCHIVE_MUTANTS,
   'half a line is taken': [
     {
       file: 'src/store/lines.ts',

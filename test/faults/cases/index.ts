@@ -7,6 +7,8 @@ import { tears } from './tears.js';
 import { syscalls } from './syscalls.js';
 import { exits } from './exits.js';
 import { identities } from './identities.js';
+import { archiveBoots, archiveFull, archiveKills } from './archive-kills.js';
+import { archiveSyscalls } from './archive-syscalls.js';
 import { clock } from './clock.js';
 import { users } from './users.js';
 import { hostileBash } from './hostile-bash.js';
@@ -24,4 +26,8 @@ export const CASES: readonly FaultCase[] = [
   tears,
   tailModel,
   syscalls,
+  archiveSyscalls,
+  archiveKills,
+  archiveBoots,
+  archiveFull,
 ];

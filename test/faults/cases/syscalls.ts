@@ -3,19 +3,22 @@ import { join } from 'node:path';
 import { formatRecord } from '../../../src/record.js';
 import { bootId, loadPosition } from '../../../src/store/position.js';
 import { parseName } from '../../../src/store/shard.js';
-import { type Context, type FaultCase, type Outcome, skipped } from '../case.js';
+import { type Context, type FaultCase, type Outcome, type Patch, skipped } from '../case.js';
 import { exited } from '../processes.js';
 import { everyCall, type Injection, straceProblem, underStrace } from '../strace.js';
 
-const KILL = 'signal=SIGKILL';
+/** The end of the program at a system call. */
+export const KILL = 'signal=SIGKILL';
 const ERRORS = ['ENOSPC', 'EIO', 'EINTR', 'EMFILE'].map((code) => `error=${code}`);
 /** Programs at a time. */
 const AT_ONCE = 3;
 
 /** Something that is stopped at every system call, and must be whole afterwards. */
-interface Subject {
+export interface Subject {
   readonly program: string;
-  readonly prepare: (directory: string) => void;
+  /** Further patches of the program. */
+  readonly settings?: readonly Patch[];
+  readonly prepare: (directory: string) => void | Promise<void>;
   readonly paths: (directory: string) => string[];
   /** What is wrong after it was stopped, and what a writer does then. */
   readonly afterwards: (directory: string) => string[];
@@ -101,16 +104,18 @@ export const syscalls: FaultCase = {
   },
 };
 
-async function stopEverywhere(
+/** Runs a program once for each of its system calls and each action, and once more on what that left. */
+export async function stopEverywhere(
   context: Context,
   subject: Subject,
   actions: readonly string[],
+  wanted = /./,
 ): Promise<{ points: number; kills: number; failures: string[] }> {
-  const bundle = await context.bundle(subject.program);
+  const bundle = await context.bundle(subject.program, subject.settings);
   const run = async (name: string, injection?: Injection) => {
     const directory = join(context.directory, name);
     mkdirSync(directory);
-    subject.prepare(directory);
+    await subject.prepare(directory);
     const result = await underStrace(context, {
       program: [bundle, directory],
       paths: subject.paths(directory),
@@ -120,7 +125,9 @@ async function stopEverywhere(
     return { directory, ...result };
   };
   const { calls } = await run(`${subject.program}-whole`);
-  const injections = actions.flatMap((action) => everyCall(calls, action));
+  const injections = actions
+    .flatMap((action) => everyCall(calls, action))
+    .filter(({ syscall }) => wanted.test(syscall));
   const failures: string[] = [];
   const directories = new Map<string, string>();
   const queue = [...injections.entries()];
