@@ -13,8 +13,8 @@ export interface Growth {
   readonly perDay: number;
   /** With 95 % confidence it grows no faster than this, per day. */
   readonly atMostPerDay: number;
-  /** The same bound over the time of the measurement, as a part of the mean. */
-  readonly atMostPart: number;
+  /** With 95 % confidence it grew by no less than this while it was measured, as a part of the mean. */
+  readonly atLeastPart: number;
 }
 
 const DAY = 86_400;
@@ -25,10 +25,9 @@ const ONE_SIDED = 1.645;
  * Fits a line through measurements.
  *
  * @remarks
- * The bound is the slope and 1.645 of its standard errors
+ * The bounds are the slope and 1.645 of its standard errors
  * (https://en.wikipedia.org/wiki/Simple_linear_regression). Measurements that follow each other are not independent:
- * a sawtooth, such as a garbage collector's, makes the bound of a short run wide, never narrow enough to hide a leak that
- * is as large as the noise.
+ * a sawtooth, such as a garbage collector's, makes the bounds of a short run wide.
  */
 export function growth(samples: readonly Sample[]): Growth {
   const n = samples.length;
@@ -36,18 +35,18 @@ export function growth(samples: readonly Sample[]): Growth {
   const mean = sum(samples, ({ value }) => value) / n;
   const spread = sum(samples, ({ time }) => (time - meanTime) ** 2);
   if (n < 3 || spread === 0) {
-    return { samples: n, mean, perDay: NaN, atMostPerDay: NaN, atMostPart: NaN };
+    return { samples: n, mean, perDay: NaN, atMostPerDay: NaN, atLeastPart: NaN };
   }
   const slope = sum(samples, ({ time, value }) => (time - meanTime) * (value - mean)) / spread;
   const residuals = sum(samples, ({ time, value }) => (value - mean - slope * (time - meanTime)) ** 2);
-  const bound = slope + ONE_SIDED * Math.sqrt(residuals / (n - 2) / spread);
+  const margin = ONE_SIDED * Math.sqrt(residuals / (n - 2) / spread);
   const lasted = (samples.at(-1)?.time ?? 0) - (samples[0]?.time ?? 0);
   return {
     samples: n,
     mean,
     perDay: slope * DAY,
-    atMostPerDay: bound * DAY,
-    atMostPart: mean === 0 ? 0 : (bound * lasted) / mean,
+    atMostPerDay: (slope + margin) * DAY,
+    atLeastPart: mean === 0 ? 0 : ((slope - margin) * lasted) / mean,
   };
 }
 

@@ -2,12 +2,14 @@
 // two rounds, finish time in milliseconds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Sealer } from '../../src/store/seal.js';
+import { reportHeap } from './heap.js';
 
 const [directory = '', everyMs = '', finishMs = ''] = process.argv.slice(2);
 const sealer = new Sealer(directory, { finishMs: Number(finishMs) });
 // The lock of one that was killed a moment ago is free as soon as the kernel has cleaned up after it.
 while (!sealer.acquire()) await delay(10);
 
+reportHeap();
 const told = new Set<string>();
 setInterval(() => {
   const finished = sealer.finished();
