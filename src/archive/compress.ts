@@ -7,7 +7,7 @@ import type { SegmentSummary } from './entry.js';
 import { closeFile, openToRead, readAt, writeAt } from './io.js';
 
 /** Bytes at a time: so few that the event loop is free again after a fraction of a millisecond. */
-const STEP_BYTES = 65_536;
+const STEP_BYTES = 16_384;
 /** What comes out of zlib at a time. */
 const OUTPUT_BYTES = 65_536;
 
