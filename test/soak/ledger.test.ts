@@ -16,4 +16,10 @@ describe('a ledger', () => {
     for (const number of [0, 2, 2, 0]) ledger.note('a', number);
     expect([ledger.duplicated, ledger.seen]).toEqual([2, 2]);
   });
+
+  it('that begins in the middle judges what is repeated from there on', () => {
+    const ledger = new Ledger(true);
+    for (const number of [7, 9, 8, 6, 8, 10, 7]) ledger.note('a', number);
+    expect(ledger.duplicated).toBe(2);
+  });
 });

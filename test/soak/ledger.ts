@@ -9,12 +9,26 @@ export class Ledger {
   duplicated = 0;
   /** All that was seen, each number once. */
   seen = 0;
-  readonly #agents = new Map<string, { next: number; ahead: Set<number> }>();
+  readonly #anyStart: boolean;
+  readonly #agents = new Map<string, { first: number; next: number; ahead: Set<number> }>();
+
+  /**
+   * Makes an empty ledger.
+   *
+   * @param anyStart - Whether counting may begin in the middle: then numbers below an agent's first are not judged.
+   */
+  constructor(anyStart = false) {
+    this.#anyStart = anyStart;
+  }
 
   /** Notes a number. */
   note(agent: string, number: number): void {
     let known = this.#agents.get(agent);
-    if (known === undefined) this.#agents.set(agent, (known = { next: 0, ahead: new Set() }));
+    if (known === undefined) {
+      const first = this.#anyStart ? number : 0;
+      this.#agents.set(agent, (known = { first, next: first, ahead: new Set() }));
+    }
+    if (number < known.first) return;
     if (number < known.next || known.ahead.has(number)) {
       this.duplicated += 1;
       return;

@@ -66,9 +66,10 @@ const random = new Random(seed);
 const fleet = new Fleet();
 const stored = new Ledger();
 const followed = new Ledger();
-/** Records that one run of the tailer printed twice, by what it printed before. */
+/** What the present run of the tailer has printed. */
+let ofThisRun = { generation: 0, ledger: new Ledger(true) };
+/** Records that one run of the tailer printed twice. */
 let repeatedWithinRun = 0;
-let ofThisRun = { generation: 0, ledger: new Map<string, number>() };
 const collector = new Collector(directory, LINGER_MS, stored);
 let seals = 0;
 /** Files of acknowledgements: of many writers, or of one in bash. */
@@ -192,14 +193,13 @@ function startCompanions(): void {
         heap.tailer = seen.heap;
         return;
       }
-      if (ofThisRun.generation !== generation) ofThisRun = { generation, ledger: new Map() };
+      if (ofThisRun.generation !== generation) ofThisRun = { generation, ledger: new Ledger(true) };
+      const before = ofThisRun.ledger.duplicated;
       for (const [agent, number] of seen) {
         followed.note(agent, number);
-        // A writer's records are a few steps out of order at most, where it moved on to a new file meanwhile.
-        const before = ofThisRun.ledger.get(agent) ?? -1;
-        if (number === before) repeatedWithinRun += 1;
-        ofThisRun.ledger.set(agent, number);
+        ofThisRun.ledger.note(agent, number);
       }
+      repeatedWithinRun += ofThisRun.ledger.duplicated - before;
     },
   });
 }
