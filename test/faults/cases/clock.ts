@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -40,9 +41,13 @@ export const clock: FaultCase = {
     const library = faketime();
     if (library === undefined) return skipped('libfaketime is not installed (Debian: faketime)');
     const fleet = await ClockedFleet.start(context, library);
-    for (const step of context.scale < 1 ? FEW_STEPS : STEPS) await fleet.phase(step);
-    await fleet.end();
-    return fleet.judge();
+    try {
+      for (const step of context.scale < 1 ? FEW_STEPS : STEPS) await fleet.phase(step);
+      await fleet.end();
+      return fleet.judge();
+    } finally {
+      fleet.sweep();
+    }
   },
 };
 
@@ -63,6 +68,7 @@ class ClockedFleet {
   /** Sizes of sealed segments when all writers must have left them. */
   readonly #settled = new Map<string, { sealedAt: number; size: number }>();
   readonly #end: (() => void)[] = [];
+  readonly #processes: (number | undefined)[] = [];
   #failures: string[] = [];
 
   private constructor(directory: string) {
@@ -94,6 +100,7 @@ class ClockedFleet {
       });
       createInterface(child.stdout!).on('line', (line) => fleet.#hear(JSON.parse(line) as Message));
       fleet.#end.push(() => child.kill('SIGKILL'));
+      fleet.#processes.push(child.pid);
     };
     run(program, 'writer', 0);
     run(lockless, 'writer', 2);
@@ -124,6 +131,14 @@ class ClockedFleet {
       this.#failures.push(String(error));
     });
     for (const kill of others) kill();
+  }
+
+  /** Removes what libfaketime leaves of a process that was killed. */
+  sweep(): void {
+    for (const pid of this.#processes) {
+      for (const name of [`faketime_shm_${pid}`, `sem.faketime_sem_${pid}`])
+        rmSync(join('/dev/shm', name), { force: true });
+    }
   }
 
   judge() {
