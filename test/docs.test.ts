@@ -58,6 +58,7 @@ function project() {
   const env = {
     PATH: `${join(modules, '.bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
     HOME: directory,
+    npm_config_update_notifier: 'false',
     CFN_METRICS_DIR: join(directory, 'shards'),
   };
   return { directory, env };
