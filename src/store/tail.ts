@@ -70,6 +70,8 @@ export interface TailBatch {
 
 /** How much later than a younger record an older one may stand in its file. */
 const LATENESS_MS = 60_000;
+/** Files that cannot be read and are remembered; names can be planted without end. */
+const MAX_UNREADABLE = 1000;
 /** A file that did not grow for this long is closed; its size is still looked at. */
 const KEEP_OPEN_MS = 60_000;
 /** A file whose name is gone is read for this long: a writer may still have it open. */
@@ -198,6 +200,7 @@ export class Tail implements AsyncIterable<TailBatch> {
   /** Finds files that were not there before, new names, and names that are gone. */
   #list(beginAt: (segment: Segment, key: string) => number): void {
     const now = performance.now();
+    if (this.#unreadable.size > MAX_UNREADABLE) this.#unreadable.clear();
     const present = new Set<string>();
     for (const name of this.#names()) {
       const key = this.#recognise(name) ?? this.#follow(name, beginAt, now);
