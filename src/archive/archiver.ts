@@ -132,7 +132,7 @@ export class Archiver {
    */
   async sync(): Promise<boolean> {
     // One that is under way may have passed what the caller means.
-    while (this.#syncing !== undefined) await this.#syncing;
+    await this.#syncEnds();
     this.#syncing = this.#sync().finally(() => (this.#syncing = undefined));
     return this.#syncing;
   }
@@ -343,10 +343,12 @@ export class Archiver {
 
   /** Compresses the copies of finished segments, and those whose source is gone. */
   async #compress(catalog: Catalog, sealer: Sealer): Promise<void> {
-    while (this.#syncing !== undefined) await this.#syncing;
-    for (const found of this.#finishedCopies(catalog, sealer)) {
+    await this.#syncEnds();
+    for (const { copy: found, size } of this.#finishedCopies(catalog, sealer)) {
+      await this.#syncEnds();
       // A sync that ran meanwhile may have changed it.
-      if (this.#stop.signal.aborted || catalog.plain.get(found.name.name) !== found) continue;
+      const same = catalog.plain.get(found.name.name) === found && found.size === size;
+      if (this.#stop.signal.aborted || !same) continue;
       const key = found.source ? sourceKey(found.source) : '';
       this.#busy.add(key);
       try {
@@ -360,17 +362,23 @@ export class Archiver {
     }
   }
 
-  #finishedCopies(catalog: Catalog, sealer: Sealer): PlainCopy[] {
+  async #syncEnds(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing;
+  }
+
+  #finishedCopies(catalog: Catalog, sealer: Sealer): { copy: PlainCopy; size: number }[] {
     const unreadable: UnreadableFile[] = [];
     return this.#withFiles((files) => {
       const finished = this.#hot.finished(files, sealer);
       const byKey = new Map(files.map((file) => [file.key, file]));
-      return [...catalog.plain.values()].filter((copy) => {
+      const isFinished = (copy: PlainCopy): boolean => {
         if (copy.name.date === undefined || !copy.synced) return false;
         const file = copy.source && byKey.get(sourceKey(copy.source));
         if (file === undefined) return unreadable.length === 0;
         return finished.has(file.key) && file.stat.size === copy.size;
-      });
+      };
+      const copies = [...catalog.plain.values()].filter(isFinished);
+      return copies.map((copy) => ({ copy, size: copy.size }));
     }, unreadable);
   }
 
@@ -455,7 +463,8 @@ export class Archiver {
     } catch (error) {
       // What the end interrupts is no failure.
       if (this.#stop.signal.aborted) return false;
-      if (error instanceof ArchiveChangedError) this.#session.forget();
+      const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (vanished || error instanceof ArchiveChangedError) this.#session.forget();
       const described = archiveError(this.#settings.archive, error);
       const { retryMs, news } = this.#trouble.fail(task, described.message);
       if (news) this.#report({ type: 'error', error: described, retryMs });

@@ -405,6 +405,21 @@ describe('an archiver', () => {
     expect(contents(archive)).toEqual({ 'cfn-metrics-0.jsonl': line(1) + line(2) });
   });
 
+  it('goes on where somebody deleted a copy that was to be compressed', async () => {
+    const { archive, directory, live, open } = setup({ finishMs: 3_600_000 });
+    live(0, line(1));
+    live(1, line(2));
+    const archiver = open();
+    await archiver.once('all');
+    for (const shard of [0, 1]) rmSync(join(directory, `cfn-metrics-20261121-${shard}.jsonl`));
+    rmSync(join(archive, 'cfn-metrics-20261121-0.jsonl'));
+    expect(await archiver.maintain()).toBe(false);
+    expect(await archiver.once()).toBe(true);
+    expect(await archiver.once()).toBe(true);
+    expect(contents(archive)).toEqual({ 'cfn-metrics-20261121-1.jsonl': line(2) });
+    expect(names(archive)).toContain('cfn-metrics-20261121-1.jsonl.gz');
+  });
+
   it('runs until it is told to end, and syncs once more', async () => {
     const { archive, events, live, open } = setup({ intervalMs: 3_600_000 });
     const stop = new AbortController();
