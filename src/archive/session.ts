@@ -131,7 +131,13 @@ export class Session {
 
 function makeArchive(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o750 });
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o750 });
+    } catch (error) {
+      // Node says so of a read-only disk too; asked for one directory alone, it tells the truth.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') mkdirSync(path, { mode: 0o750 });
+      else throw error;
+    }
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw archiveError(path, error);

@@ -30,23 +30,25 @@ export class Trouble {
   /**
    * Notes that a task failed.
    *
-   * @returns Milliseconds until the next attempt, and whether it failed in another way than the last time.
+   * @returns Milliseconds until the next attempt, and whether nobody was told yet: it failed in another way than the last
+   * time, and no other task fails in the same.
    */
   fail(task: string, message: string, errors = 1): { retryMs: number; news: boolean } {
     this.count += errors;
     const now = performance.now();
     const before = this.#tasks.get(task);
+    const news = [...this.#tasks.values()].every((failing) => failing.message !== message);
     const failures = (before?.failures ?? 0) + 1;
     const retryMs = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (failures - 1));
     this.#tasks.set(task, { since: before?.since ?? now, failures, message, retryAt: now + retryMs });
-    return { retryMs, news: before?.message !== message };
+    return { retryMs, news };
   }
 
-  /** Notes that a task succeeded; for how long it did not, where it did not. */
+  /** Notes that a task succeeded; for how long it did not, where it did not and nothing else fails now. */
   succeed(task: string): number | undefined {
     const failing = this.#tasks.get(task);
     this.#tasks.delete(task);
-    return failing && performance.now() - failing.since;
+    return failing && this.#tasks.size === 0 ? performance.now() - failing.since : undefined;
   }
 }
 
