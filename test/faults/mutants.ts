@@ -90,8 +90,9 @@ export const MUTANTS = {
     },
     {
       file: 'test/faults/programs/sealer.ts',
-      find: 'const { directory, archive, lingerMs, pauseMs, drain } = settings;',
-      replace: 'const { directory, archive, pauseMs, drain } = settings;\nconst lingerMs = 0;',
+      find: 'const { directory, archive, positionFile, lingerMs, pauseMs, drain } = settings;',
+      replace:
+        'const { directory, archive, pauseMs, drain } = settings;\nconst lingerMs = 0;\nconst positionFile = undefined as string | undefined;',
     },
   ],
   'no look at the inode': [

@@ -17,7 +17,7 @@ const KINDS = [
 ];
 /** How long a process stands still: longer than all that others wait for. */
 const STOP_MS = 400;
-/** How long a segment stays after its last growth: longer than writers without the lock and tailers are away. */
+/** How long a segment stays after its last growth: longer than writers without the lock stand still. */
 const LINGER_MS = 10_000;
 
 interface Writer {
@@ -57,6 +57,10 @@ export class Turmoil {
       tails: folder('tails'),
     };
     for (const slot of KINDS.keys()) this.#writers.push(this.#startWriter(slot));
+  }
+
+  get #positionFile(): string {
+    return join(this.#context.directory, 'position.json');
   }
 
   /** Seals so far. */
@@ -123,11 +127,11 @@ export class Turmoil {
 
   /** Kills tailers, and starts others that go on where they were. */
   async killTailers(until: () => boolean): Promise<void> {
-    while (!until()) {
+    for (let early = false; !until(); early = !early) {
       const tailer = this.#startTailer(false);
-      // On a busy machine a start takes seconds, and who never reads anything falls behind what is deleted.
-      await hear(tailer)('batch');
-      await delay(this.#random.between(0, 500));
+      // Every second one first reads all there is: else, on a busy machine, they fall ever further behind.
+      await hear(tailer)(early ? 'batch' : 'idle');
+      await delay(this.#random.between(0, 300));
       tailer.kill('SIGKILL');
       this.tailerKills += 1;
       await exited(tailer);
@@ -166,8 +170,9 @@ export class Turmoil {
             writer,
             acknowledgements,
             seed: this.#random.between(0, 2 ** 31),
-            burst: 5,
-            pauseMs: 60,
+            burst: 2,
+            // Less than an appender goes without looking: most appends rely on what was seen before.
+            pauseMs: 20,
           });
     return { kind, process, acknowledgements };
   }
@@ -187,6 +192,7 @@ export class Turmoil {
       holdMs: HOLD_MS,
       finishMs: FINISH_MS,
       lingerMs: drain ? 0 : LINGER_MS,
+      ...(!drain && { positionFile: this.#positionFile }),
       pauseMs: 50,
       drain,
     });
@@ -196,7 +202,7 @@ export class Turmoil {
     this.#names += 1;
     return this.#startNode(this.#paths.tailer, {
       directory: this.folders.shards,
-      positionFile: join(this.#context.directory, 'position.json'),
+      positionFile: this.#positionFile,
       output: join(this.folders.tails, String(this.#names)),
       drain,
     });

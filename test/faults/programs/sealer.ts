@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { loadPosition } from '../../../src/store/position.js';
 import { Sealer } from '../../../src/store/seal.js';
 import { listSegments } from '../../../src/store/segments.js';
 
@@ -11,6 +12,8 @@ interface Settings {
   readonly finishMs: number;
   /** How long a segment stays after its last growth. */
   readonly lingerMs: number;
+  /** Where a tailer keeps its position: what it has not read yet stays. */
+  readonly positionFile?: string;
   /** Milliseconds between two rounds of seals. */
   readonly pauseMs: number;
   /** All writers are gone: seal, archive and delete everything, and end. */
@@ -18,7 +21,7 @@ interface Settings {
 }
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
-const { directory, archive, lingerMs, pauseMs, drain } = settings;
+const { directory, archive, positionFile, lingerMs, pauseMs, drain } = settings;
 const sealer = new Sealer(directory, settings);
 
 /** Writes a file that is there as a whole or not at all, and stays as it was first written. */
@@ -55,8 +58,15 @@ function archiveSegments(): void {
 }
 
 function remove(path: string, ino: number): void {
-  const copied = join(archive, `${ino}.jsonl`);
-  if (readFileSync(path).equals(readFileSync(copied))) rmSync(path);
+  const bytes = readFileSync(path);
+  const archived = bytes.equals(readFileSync(join(archive, `${ino}.jsonl`)));
+  if (archived && wasRead(ino, bytes.lastIndexOf('\n') + 1)) rmSync(path);
+}
+
+function wasRead(ino: number, end: number): boolean {
+  if (positionFile === undefined) return true;
+  const position = loadPosition(positionFile);
+  return position?.files.some((file) => file.ino === String(ino) && file.offset === end) === true;
 }
 
 async function seal(shard: number): Promise<void> {
