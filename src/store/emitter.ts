@@ -48,6 +48,8 @@ interface Series {
 
 /** Series whose text is remembered; beyond it the memory starts anew. */
 const MAX_SERIES = 4096;
+/** Series that take more text than this are not remembered, or so many of them would be 256 MiB. */
+const MAX_SERIES_CHARS = 1024;
 /** Batched: a shard's queue is stored when it has grown to this. */
 const BATCH_CHARS = 65_536;
 
@@ -228,8 +230,10 @@ export class Emitter {
     if (known !== undefined) return known;
     const series = this.#makeSeries(metric, options);
     if (series === undefined) return undefined;
-    if (this.#series.size >= MAX_SERIES) this.#series.clear();
-    this.#series.set(key, series);
+    if (key.length <= MAX_SERIES_CHARS) {
+      if (this.#series.size >= MAX_SERIES) this.#series.clear();
+      this.#series.set(key, series);
+    }
     return series;
   }
 
