@@ -115,6 +115,10 @@ export const archiveKills: FaultCase = {
       failures.push(...badCopies(host.shm, host.archive).map((wrong) => `after kill ${kill}: ${wrong}`));
     }
     const last = await host.startArchiver({ rotateBytes: 30_000 });
+    let events = '';
+    last.stdout?.on('data', (chunk: Buffer) => (events += chunk.toString()));
+    // Among them those to which something was added after they were compressed.
+    await until(() => events.split('compressed').length > 40, 'segments compressed');
     await stop(writer, 'SIGTERM');
     await until(() => host.isSettled(), 'all segments compressed');
     await stop(last, 'SIGTERM');

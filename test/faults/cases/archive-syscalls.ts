@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { createArchiver } from '../../../src/archive/index.js';
 import { formatRecord } from '../../../src/record.js';
 import { badCopies, countValues, storedFiles } from '../archived.js';
-import { type FaultCase, type Outcome, type Patch, skipped } from '../case.js';
+import { type FaultCase, type Patch, skipped } from '../case.js';
 import { straceProblem } from '../strace.js';
 import { KILL, stopEverywhere, type Subject } from './syscalls.js';
 
@@ -128,30 +128,15 @@ export const archiveSyscalls: FaultCase = {
   async run(context) {
     const problem = straceProblem();
     if (problem !== undefined) return skipped(problem);
-    // What a mutant does wrong shows between two changes of names.
-    const kills = await stopEverywhere(context, archiving, [KILL], context.scale < 1 ? CHANGES_NAMES : /./);
-    if (context.scale < 1) return outcome(kills, 'SIGKILL');
-    const errors = await stopEverywhere(context, archiving, ERRORS, CHANGES);
-    const both = {
-      points: kills.points + errors.points,
-      kills: kills.kills,
-      failures: [...kills.failures, ...errors.failures],
-    };
-    return outcome(both, 'SIGKILL; ENOSPC and EIO at what changes something');
+    const small = context.scale < 1;
+    const { points, kills, failures } = await stopEverywhere(
+      context,
+      archiving,
+      small ? [KILL] : [KILL, ...ERRORS],
+      // What a mutant does wrong shows between two changes of names.
+      ({ action, syscall }) => (small ? CHANGES_NAMES : action === KILL ? /./ : CHANGES).test(syscall),
+    );
+    const note = `${points} points: SIGKILL${small ? '' : '; ENOSPC and EIO at what changes something'}`;
+    return { records: points, kills, lost: 0, duplicated: 0, torn: 0, failures, note };
   },
 };
-
-function outcome(
-  { points, kills, failures }: Awaited<ReturnType<typeof stopEverywhere>>,
-  what: string,
-): Outcome {
-  return {
-    records: points,
-    kills,
-    lost: 0,
-    duplicated: 0,
-    torn: 0,
-    failures,
-    note: `${points} points: ${what}`,
-  };
-}

@@ -109,7 +109,7 @@ export async function stopEverywhere(
   context: Context,
   subject: Subject,
   actions: readonly string[],
-  wanted = /./,
+  wanted: (injection: Injection) => boolean = () => true,
 ): Promise<{ points: number; kills: number; failures: string[] }> {
   const bundle = await context.bundle(subject.program, subject.settings);
   const run = async (name: string, injection?: Injection) => {
@@ -125,9 +125,7 @@ export async function stopEverywhere(
     return { directory, ...result };
   };
   const { calls } = await run(`${subject.program}-whole`);
-  const injections = actions
-    .flatMap((action) => everyCall(calls, action))
-    .filter(({ syscall }) => wanted.test(syscall));
+  const injections = actions.flatMap((action) => everyCall(calls, action)).filter(wanted);
   const failures: string[] = [];
   const directories = new Map<string, string>();
   const queue = [...injections.entries()];

@@ -29,7 +29,7 @@ function late(): void {
     const line = formatRecord({ time: Date.now(), agent: 'agent-1', metric: 'archived', value });
     if (writeSync(fd, line) === line.length) stored(value);
     closeSync(fd);
-  }, 1000);
+  }, 2000);
 }
 
 process.once('SIGTERM', () => clearInterval(timer));
