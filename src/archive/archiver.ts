@@ -1,5 +1,4 @@
 import { statfsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
@@ -7,26 +6,21 @@ import { type ShardDirectory, shardDirectory } from '../store/directory.js';
 import { bootId } from '../store/position.js';
 import type { Sealer } from '../store/seal.js';
 import type { UnreadableFile } from '../store/segments.js';
-import { Catalog, type PlainCopy } from './catalog.js';
+import { Catalog } from './catalog.js';
 import { ArchiveChangedError } from './changed.js';
 import { Deletion, findExpired } from './deletion.js';
 import type { ArchiveEvent } from './events.js';
-import { compressCopy, growSegment, rebuildEntry, removeCopy } from './finish.js';
+import { growSegment } from './finish.js';
 import { HotFiles } from './hot-files.js';
-import { removeFile } from './io.js';
-import { dateOf, renameCopy } from './names.js';
 import { type ArchiverOptions, readOptions, type Settings } from './options.js';
 import { closeRam, firstTime, openRam, type RamFile } from './ram.js';
 import { isDue } from './rotation.js';
 import { SelfMetrics } from './self-metrics.js';
 import { Session } from './session.js';
-import { sourceKey } from './source.js';
 import type { ArchiverStatus } from './status.js';
 import { syncCopies } from './sync.js';
 import { archiveError, Trouble } from './trouble.js';
-
-/** How often retention is looked after where nothing else changes. */
-const PRUNE_MS = 3_600_000;
+import { Upkeep } from './upkeep.js';
 
 /**
  * What would be deleted now.
@@ -59,6 +53,7 @@ export class Archiver {
   readonly #session: Session;
   readonly #hot: HotFiles;
   readonly #deletion: Deletion;
+  readonly #upkeep: Upkeep;
   readonly #metrics: SelfMetrics | undefined;
   readonly #trouble = new Trouble();
   readonly #stop = new AbortController();
@@ -70,7 +65,6 @@ export class Archiver {
   #syncedAt: number | undefined;
   #syncedBytes = 0;
   #tickedAt = performance.now();
-  #pruneAt = 0;
   #wake = new AbortController();
   #requested: 'sync' | 'rotation' | undefined;
   #closed: Promise<void> | undefined;
@@ -86,6 +80,18 @@ export class Archiver {
     this.#hot = new HotFiles(this.#settings, this.#now);
     const report = (event: ArchiveEvent): void => this.#report(event);
     this.#deletion = new Deletion(options.beforeDelete, report, this.#stop.signal);
+    this.#upkeep = new Upkeep({
+      ...{
+        directory: this.#directory.path,
+        settings: this.#settings,
+        now: this.#now,
+        signal: this.#stop.signal,
+      },
+      ...{ hot: this.#hot, deletion: this.#deletion, busy: this.#busy, report },
+      withFiles: (work, unreadable) => this.#withFiles(work, unreadable),
+      syncEnds: () => this.#syncEnds(),
+      seal: (shard) => this.#seal([shard]),
+    });
     const { path, explicit } = this.#directory;
     if (options.metrics !== false) this.#metrics = new SelfMetrics(explicit ? path : undefined);
   }
@@ -157,7 +163,7 @@ export class Archiver {
    * @returns Whether all of it succeeded; what did not was told to `onEvent`.
    */
   async maintain(): Promise<boolean> {
-    this.#pruneAt = 0;
+    this.#upkeep.pruneAt = 0;
     return this.#maintain();
   }
 
@@ -311,95 +317,13 @@ export class Archiver {
     this.#maintenance ??= this.#attempt('maintain', async () => {
       const sealer = this.#sealer();
       const catalog = this.#session.catalog();
-      const errors: unknown[] = [];
-      const steps = [
-        () => this.#sweep(catalog),
-        () => this.#compress(catalog, sealer),
-        () => this.#release(catalog, sealer),
-        () => this.#prune(catalog),
-      ];
-      // Where a full disk stops one step, another one may make room.
-      for (const step of steps) {
-        if (!this.#stop.signal.aborted) await step().catch((error: unknown) => errors.push(error));
-      }
-      throwFirst(errors);
+      throwFirst(await this.#upkeep.run(catalog, sealer));
     }).finally(() => (this.#maintenance = undefined));
     return this.#maintenance;
   }
 
-  /** Removes what an earlier run left behind when it died, and mends what somebody else damaged. */
-  async #sweep(catalog: Catalog): Promise<void> {
-    const segments = catalog.segments();
-    for (const copy of [...catalog.plain.values()]) {
-      const segment = copy.source && segments.get(sourceKey(copy.source));
-      if (segment !== undefined && segment.entry.bytes >= copy.size) await removeCopy(catalog, copy);
-    }
-    for (const segment of [...catalog.compressed.values()]) {
-      if (segment.entry !== undefined) continue;
-      const entry = await rebuildEntry(catalog, segment, this.#stop.signal);
-      this.#report({ type: 'compressed', name: segment.name.name, entry });
-    }
-  }
-
-  /** Compresses the copies of finished segments, and those whose source is gone. */
-  async #compress(catalog: Catalog, sealer: Sealer): Promise<void> {
-    await this.#syncEnds();
-    for (const { copy: found, size } of this.#finishedCopies(catalog, sealer)) {
-      await this.#syncEnds();
-      // A sync that ran meanwhile may have changed it.
-      const same = catalog.plain.get(found.name.name) === found && found.size === size;
-      if (this.#stop.signal.aborted || !same) continue;
-      const key = found.source ? sourceKey(found.source) : '';
-      this.#busy.add(key);
-      try {
-        const copy = await named(catalog, found, this.#now());
-        const entry = await compressCopy(catalog, copy, this.#stop.signal);
-        this.#report({ type: 'compressed', name: copy.name.name, entry });
-        this.#pruneAt = 0;
-      } finally {
-        this.#busy.delete(key);
-      }
-    }
-  }
-
   async #syncEnds(): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing;
-  }
-
-  #finishedCopies(catalog: Catalog, sealer: Sealer): { copy: PlainCopy; size: number }[] {
-    const unreadable: UnreadableFile[] = [];
-    return this.#withFiles((files) => {
-      const finished = this.#hot.finished(files, sealer);
-      const byKey = new Map(files.map((file) => [file.key, file]));
-      const isFinished = (copy: PlainCopy): boolean => {
-        if (copy.name.date === undefined || !copy.synced) return false;
-        const file = copy.source && byKey.get(sourceKey(copy.source));
-        if (file === undefined) return unreadable.length === 0;
-        return finished.has(file.key) && file.stat.size === copy.size;
-      };
-      const copies = [...catalog.plain.values()].filter(isFinished);
-      return copies.map((copy) => ({ copy, size: copy.size }));
-    }, unreadable);
-  }
-
-  /** Lets segments leave RAM, and seals what is too large to stay there. */
-  async #release(catalog: Catalog, sealer: Sealer): Promise<void> {
-    const { path } = this.#directory;
-    const plan = this.#withFiles((files) =>
-      this.#hot.plan(path, files, catalog, this.#hot.finished(files, sealer)),
-    );
-    for (const { name, reason } of plan.release) {
-      await removeFile(join(path, name));
-      this.#report({ type: 'released', name, reason });
-    }
-    if (plan.seal !== undefined) await this.#seal([plan.seal]);
-  }
-
-  async #prune(catalog: Catalog): Promise<void> {
-    if (performance.now() < this.#pruneAt) return;
-    this.#pruneAt = performance.now() + PRUNE_MS;
-    const expired = this.#withFiles((files) => findExpired(catalog, files, this.#settings, this.#now()));
-    this.#pruneAt = Math.min(this.#pruneAt, await this.#deletion.delete(catalog, expired));
   }
 
   #dueShards(): number[] {
@@ -494,13 +418,6 @@ export class Archiver {
  */
 export function createArchiver(options: ArchiverOptions): Archiver {
   return new Archiver(options);
-}
-
-/** A copy under a name that no compressed segment has. */
-async function named(catalog: Catalog, copy: PlainCopy, now: number): Promise<PlainCopy> {
-  if (!catalog.compressed.has(copy.name.name)) return copy;
-  const name = catalog.freeName(copy.name.date ?? dateOf(now), copy.name.shard, new Set());
-  return renameCopy(catalog, copy, name, copy.source);
 }
 
 function throwFirst(errors: readonly unknown[]): void {
