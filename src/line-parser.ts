@@ -54,6 +54,11 @@ export class LineParser {
   #day = viewOf('');
   #dayText = '';
   #dayTime = NaN;
+  /** The eight bytes of `hh:mm:ss` and the four of `.mmm`, as numbers, and what they mean. */
+  #secondBytes = NaN;
+  #secondTime = NaN;
+  #millisBytes = NaN;
+  #millis = NaN;
   #end = 0;
 
   /** Offset behind the newline of the line that was parsed last. */
@@ -94,7 +99,7 @@ export class LineParser {
     const view = this.#view;
     const headStart = start + TIMESTAMP_END;
     if (!matches(view, start, this.#day) || !matches(view, headStart, head.bytes)) return undefined;
-    const time = this.#dayTime + timeOfDay(view, start + DAY_CHARS);
+    const time = this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
     const value = this.#number(headStart + head.bytes.byteLength);
     const tailStart = this.#end;
     if (Number.isNaN(time) || Number.isNaN(value) || !matches(view, tailStart, tail.bytes)) return undefined;
@@ -176,6 +181,23 @@ export class LineParser {
     return recordOf(time, head, value, tail);
   }
 
+  /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. Most often it is that of the line before. */
+  #timeOfDay(at: number): number {
+    const view = this.#view;
+    if (at + 13 > view.byteLength || view.getUint8(at + 12) !== LETTER_Z) return NaN;
+    const second = view.getFloat64(at);
+    if (second !== this.#secondBytes) {
+      this.#secondTime = secondOf(view, at);
+      this.#secondBytes = second;
+    }
+    const millis = view.getInt32(at + 8);
+    if (millis !== this.#millisBytes) {
+      this.#millis = millisOf(view, at + 8);
+      this.#millisBytes = millis;
+    }
+    return this.#secondTime + this.#millis;
+  }
+
   #time(line: string, start: number): number {
     if (this.#dayText === '' || !line.startsWith(this.#dayText)) {
       const dayText = line.slice(0, DAY_CHARS);
@@ -185,7 +207,7 @@ export class LineParser {
       this.#dayTime = dayTime;
       this.#day = viewOf(dayText);
     }
-    return this.#dayTime + timeOfDay(this.#view, start + DAY_CHARS);
+    return this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
   }
 
   #head(text: string): Head | undefined {
@@ -250,26 +272,34 @@ function viewOf(text: string): DataView {
 function matches(view: DataView, start: number, bytes: DataView): boolean {
   const length = bytes.byteLength;
   if (start + length > view.byteLength) return false;
-  let at = 0;
-  for (; at + 8 <= length; at += 8) if (view.getFloat64(start + at) !== bytes.getFloat64(at)) return false;
-  for (; at < length; at += 1) if (view.getUint8(start + at) !== bytes.getUint8(at)) return false;
+  if (length < 8) return sameBytes(view, start, bytes);
+  for (let at = 0; at + 8 <= length; at += 8) {
+    if (view.getFloat64(start + at) !== bytes.getFloat64(at)) return false;
+  }
+  // The last eight overlap with those before.
+  return view.getFloat64(start + length - 8) === bytes.getFloat64(length - 8);
+}
+
+function sameBytes(view: DataView, start: number, bytes: DataView): boolean {
+  for (let at = 0; at < bytes.byteLength; at += 1) {
+    if (view.getUint8(start + at) !== bytes.getUint8(at)) return false;
+  }
   return true;
 }
 
-/** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. */
-function timeOfDay(view: DataView, at: number): number {
-  if (at + 13 > view.byteLength) return NaN;
+/** Reads `hh:mm:ss` as milliseconds; NaN where it is none. */
+function secondOf(view: DataView, at: number): number {
   const hours = twoDigits(view, at);
   const minutes = twoDigits(view, at + 3);
   const seconds = twoDigits(view, at + 6);
-  const millis = twoDigits(view, at + 9) * 10 + digitAt(view, at + 11);
-  const marks =
-    view.getUint8(at + 2) === COLON &&
-    view.getUint8(at + 5) === COLON &&
-    view.getUint8(at + 8) === POINT &&
-    view.getUint8(at + 12) === LETTER_Z;
+  const marks = view.getUint8(at + 2) === COLON && view.getUint8(at + 5) === COLON;
   if (!marks || !(hours < 24) || !(minutes < 60) || !(seconds < 60)) return NaN;
-  return ((hours * 60 + minutes) * 60 + seconds) * 1000 + millis;
+  return ((hours * 60 + minutes) * 60 + seconds) * 1000;
+}
+
+/** Reads `.mmm`; NaN where it is none. */
+function millisOf(view: DataView, at: number): number {
+  return view.getUint8(at) === POINT ? twoDigits(view, at + 1) * 10 + digitAt(view, at + 3) : NaN;
 }
 
 function twoDigits(view: DataView, at: number): number {

@@ -94,25 +94,46 @@ export class RecordReader implements Iterable<MetricRecord> {
    * @throws MetricsError `ERR_METRICS_DIRECTORY` where a named directory is missing or cannot be read. A missing
    * default directory is empty.
    */
-  *[Symbol.iterator](): Generator<MetricRecord, void, undefined> {
+  [Symbol.iterator](): Iterator<MetricRecord, undefined> {
+    // By hand, for a generator that yields each record would cost as much as reading it does.
+    const [since, until] = [this.#since, this.#until];
+    const chunks = this.#chunks();
+    let records: readonly MetricRecord[] = [];
+    let at = 0;
+    const next = (): IteratorResult<MetricRecord, undefined> => {
+      for (;;) {
+        for (; at < records.length; at += 1) {
+          const value = records[at]!;
+          if (value.time < since || value.time >= until) continue;
+          at += 1;
+          return { done: false, value };
+        }
+        const chunk = chunks.next();
+        if (chunk.done === true) return { done: true, value: undefined };
+        records = chunk.value;
+        at = 0;
+      }
+    };
+    const end = (): IteratorResult<MetricRecord, undefined> => {
+      chunks.return();
+      return { done: true, value: undefined };
+    };
+    return { next, return: end };
+  }
+
+  /** The records of all files that may be in the range, some at a time. */
+  *#chunks(): Generator<readonly MetricRecord[], void, undefined> {
     requireDirectory(this.#directory);
     const segments = openSegments(this.#directory.path, this.#counts.unreadable);
     try {
-      // One loop in the other, for yield* would cost as much as parsing does.
-      for (const segment of segments) {
-        for (const records of this.#chunks(segment)) {
-          for (const record of records) {
-            if (record.time >= this.#since && record.time < this.#until) yield record;
-          }
-        }
-      }
+      for (const segment of segments) yield* this.#chunksOf(segment);
     } finally {
       for (const { fd } of segments) closeSync(fd);
     }
   }
 
   /** The records of one file that may be in the range, some at a time. */
-  *#chunks({ fd, stat, name }: Segment): Generator<MetricRecord[], void, undefined> {
+  *#chunksOf({ fd, stat, name }: Segment): Generator<readonly MetricRecord[], void, undefined> {
     this.#counts.files += 1;
     try {
       let offset = this.#since === -Infinity ? 0 : seekTime(fd, stat.size, this.#since - this.#latenessMs);
