@@ -19,7 +19,7 @@ import { straceProblem } from '../strace.js';
 const GROUP = 61_000;
 const ALICE = 61_001;
 const BOB = 61_002;
-const EACH = 200;
+const EACH = 50;
 /** Shards that init makes; agents believe in 16, so that 8 of them are missing, and free to be planted. */
 const SHARDS = 8;
 const AGENTS = ['1', '2', '3'];
