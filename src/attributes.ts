@@ -21,16 +21,48 @@ export interface Attributes {
 
 /** `,"attributes":{…}` with its keys sorted, or nothing where there are none. */
 export function formatAttributes(attributes: Attributes): string {
-  const keys = Object.keys(attributes);
-  if (keys.length === 0) return '';
-  if (keys.length > 1) keys.sort();
-  let text = '';
-  for (const key of keys) {
+  return new AttributesFormatter().format(attributes);
+}
+
+/** A key, and how it stands in a line: behind what comes before it, and before its value. */
+type Name = readonly [key: string, text: string];
+
+/**
+ * Formats attributes of many points.
+ *
+ * @remarks
+ * Those of one instrument mostly have the same keys, so these are sorted and quoted when they change, and no earlier.
+ */
+export class AttributesFormatter {
+  #keys: readonly string[] = [];
+  #names: readonly Name[] = [];
+
+  /** `,"attributes":{…}` with its keys sorted, or nothing where there are none. */
+  format(attributes: Attributes): string {
+    const keys = Object.keys(attributes);
+    if (keys.length === 0) return '';
+    if (!isEqual(keys, this.#keys)) {
+      this.#keys = keys;
+      this.#names = namesOf(keys);
+    }
+    let text = '';
+    for (const [key, name] of this.#names) text += name + formatValue(attributes[key] as AttributeValue);
+    return `${text}}`;
+  }
+}
+
+function isEqual(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+function namesOf(keys: readonly string[]): Name[] {
+  return keys.toSorted().map((key, i) => {
     // The start text of a record must not stand inside one, so this one key is written with an escape.
     const name = key === 'timestamp' ? '"\\u0074imestamp"' : formatString(key);
-    text += `${text === '' ? '' : ','}${name}:${formatValue(attributes[key] as AttributeValue)}`;
-  }
-  return `,"attributes":{${text}}`;
+    return [key, `${i === 0 ? ',"attributes":{' : ','}${name}:`];
+  });
 }
 
 function formatValue(value: AttributeValue): string {

@@ -1,5 +1,5 @@
 import type { DataPoint, MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import { formatAttributes } from '../attributes.js';
+import { AttributesFormatter } from '../attributes.js';
 import { formatNumber } from '../json.js';
 import { shown } from '../options.js';
 import {
@@ -95,6 +95,7 @@ class Converter implements Conversion {
   readonly #named = new Map<unknown, Agent>();
   #before = { end: '', head: '', text: '' };
   #since = { time: NaN, text: '' };
+  readonly #attributes = new AttributesFormatter();
   // one each: start and end of a point are never in the same second for long
   readonly #ends = new TimestampFormatter();
   readonly #starts = new TimestampFormatter();
@@ -137,7 +138,7 @@ class Converter implements Conversion {
     const { attributes, agent: named } = pointAttributes(point.attributes);
     const agent = named === undefined ? this.#own : this.#find(named);
     const head = agent === this.#own ? shape.head : formatHead(agent.id, shape.name);
-    const series = shape.series + formatAttributes(attributes);
+    const series = shape.series + this.#attributes.format(attributes);
 
     const histogram = shape.type === 'histogram' || shape.type === 'exponential_histogram';
     const numbers = histogram ? histogramNumbers(point.value, shape.type) : undefined;
