@@ -41,19 +41,24 @@ export class LineDecoder {
    * @param bytes - A chunk that begins at the beginning of a line.
    * @param full - Whether the chunk was cut off because it was as large as chunks get.
    * @param records - Receives the records.
+   * @param spans - Receives of each record where its line begins and where it ends, newline included.
    * @returns How many bytes are done with; the rest is the beginning of a line, to be looked at again with what
    * follows it.
    */
-  decode(bytes: Buffer, full: boolean, records: MetricRecord[]): number {
+  decode(bytes: Buffer, full: boolean, records: MetricRecord[], spans?: number[]): number {
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     if (end === 0) return full ? this.#skipLong(bytes) : 0;
     this.#parser.use(end === bytes.length ? bytes : bytes.subarray(0, end));
     for (let start = 0; start < end; start = this.#parser.end) {
       const parsed = this.#parser.parse(start);
-      const record = typeof parsed === 'string' ? this.#salvage(parsed) : parsed;
+      const torn = typeof parsed === 'string';
+      const record = torn ? this.#salvage(parsed) : parsed;
       if (record === undefined) continue;
       this.counts.records += 1;
       records.push(record);
+      if (spans === undefined) continue;
+      const lineEnd = this.#parser.end;
+      spans.push(torn ? bytes.lastIndexOf(START_TEXT, lineEnd - 1) : start, lineEnd);
     }
     return end;
   }

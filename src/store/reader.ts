@@ -1,10 +1,10 @@
-import { closeSync, readSync, statSync } from 'node:fs';
+import { closeSync, statSync } from 'node:fs';
 import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import type { MetricRecord } from '../record.js';
+import { readChunks } from './chunks.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
-import { CHUNK_BYTES, type LineCounts, LineDecoder } from './lines.js';
-import { seekTime } from './seek.js';
+import { type LineCounts, LineDecoder } from './lines.js';
 import { openSegments, type Segment, type UnreadableFile } from './segments.js';
 
 /**
@@ -133,24 +133,17 @@ export class RecordReader implements Iterable<MetricRecord> {
   }
 
   /** The records of one file that may be in the range, some at a time. */
-  *#chunksOf({ fd, stat, name }: Segment): Generator<readonly MetricRecord[], void, undefined> {
+  *#chunksOf(segment: Segment): Generator<readonly MetricRecord[], void, undefined> {
     this.#counts.files += 1;
+    const range = { since: this.#since, until: this.#until, latenessMs: this.#latenessMs };
     try {
-      let offset = this.#since === -Infinity ? 0 : seekTime(fd, stat.size, this.#since - this.#latenessMs);
-      const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, stat.size - offset));
-      while (offset < stat.size) {
-        const records: MetricRecord[] = [];
-        const bytes = readSync(fd, buffer, 0, Math.min(buffer.length, stat.size - offset), offset);
-        const done = this.#decoder.decode(buffer.subarray(0, bytes), bytes === CHUNK_BYTES, records);
-        this.#counts.bytes += done;
-        offset += done;
+      for (const { records, bytes } of readChunks(segment, range, this.#decoder)) {
+        this.#counts.bytes += bytes.length;
         yield records;
-        const last = records.at(-1)?.time ?? -Infinity;
-        if (done === 0 || last - this.#latenessMs > this.#until) return;
       }
     } catch (error) {
       this.#counts.unreadable.push({
-        file: name,
+        file: segment.name,
         reason: (error as NodeJS.ErrnoException).code ?? String(error),
       });
     }

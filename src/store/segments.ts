@@ -29,7 +29,12 @@ export function listSegments(directory: string): SegmentName[] {
   return names
     .map(parseName)
     .filter((name) => name !== undefined)
-    .sort((a, b) => age(a) - age(b) || a.shard - b.shard || a.sequence - b.sequence);
+    .sort(compareAge);
+}
+
+/** Orders segments by date, live files last, then by shard and number. */
+export function compareAge(a: SegmentName, b: SegmentName): number {
+  return age(a) - age(b) || a.shard - b.shard || a.sequence - b.sequence;
 }
 
 /** More than any date of eight digits. */
