@@ -2,7 +2,7 @@ import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Reporter } from '../diagnostics.js';
 import { MetricsError } from '../errors.js';
 import { agentId, agentProblem } from '../record.js';
-import type { Appender } from '../store/appender.js';
+import { type Appender, refusalError } from '../store/appender.js';
 import { Backlog, type Line } from '../store/backlog.js';
 import { Drops } from '../store/drops.js';
 import { shardOf } from '../store/shard.js';
@@ -181,14 +181,8 @@ export class PointStore {
   }
 
   #reportRefusal(): void {
-    const { refusal = 'io', error, directory } = this.#options.appender;
-    this.#options.reporter.report(refusal, () => {
-      if (error instanceof MetricsError) return error;
-      const why = refusal === 'full' ? 'no room is left' : String(error);
-      return new MetricsError('ERR_METRICS_STORE', `records cannot be stored in ${directory}: ${why}`, {
-        cause: error,
-      });
-    });
+    const { appender, reporter } = this.#options;
+    reporter.report(appender.refusal ?? 'io', () => refusalError(appender));
   }
 }
 

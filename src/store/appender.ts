@@ -215,3 +215,12 @@ function isFull(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
 }
+
+/** What {@link Appender.refusal} means, for people. */
+export function refusalError({ refusal, error, directory }: Appender): MetricsError {
+  if (error instanceof MetricsError) return error;
+  const why = refusal === 'full' ? 'no room is left' : String(error);
+  return new MetricsError('ERR_METRICS_STORE', `records cannot be stored in ${directory}: ${why}`, {
+    cause: error,
+  });
+}

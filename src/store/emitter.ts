@@ -1,24 +1,12 @@
-import { attributesProblem } from '../attributes.js';
 import { Reporter } from '../diagnostics.js';
 import { DEFAULT_SHARDS, MAX_SHARDS, readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import { formatNumber } from '../json.js';
 import { integerOption, shown, wordOption } from '../options.js';
-import {
-  agentId,
-  agentProblem,
-  formatEnd,
-  formatHead,
-  formatSeries,
-  formatStart,
-  MAX_LINE_BYTES,
-  metricProblem,
-  START_TEXT,
-  unitProblem,
-} from '../record.js';
+import { agentId, agentProblem, formatStart, START_TEXT } from '../record.js';
 import { TimestampFormatter } from '../timestamp.js';
 import { createWriterId, defaultAgent } from '../writer.js';
-import { Appender } from './appender.js';
+import { Appender, refusalError } from './appender.js';
 import { atExit } from './at-exit.js';
 import { Backlog, type Line } from './backlog.js';
 import { shardDirectory } from './directory.js';
@@ -32,24 +20,9 @@ import {
   type Gauge,
   type SeriesOptions,
 } from './emitter-options.js';
+import { type Series, SeriesCache } from './emitter-series.js';
 import { shardOf } from './shard.js';
 
-interface Series {
-  readonly shard: number;
-  readonly head: string;
-  /** What follows the value, up to `start`. */
-  readonly tail: string;
-  /** What follows `start`. */
-  readonly end: string;
-  readonly type: 'gauge' | 'counter' | 'updowncounter';
-  /** When the last point of a counter ended, which is where the next one starts. */
-  start: string;
-}
-
-/** Series whose text is remembered; beyond it the memory starts anew. */
-const MAX_SERIES = 4096;
-/** Series that take more text than this are not remembered, or so many of them would be 256 MiB. */
-const MAX_SERIES_CHARS = 1024;
 /** Batched: a shard's queue is stored when it has grown to this. */
 const BATCH_CHARS = 65_536;
 
@@ -72,7 +45,7 @@ export class Emitter {
   readonly #clock = new TimestampFormatter();
   readonly #drops: Drops;
   readonly #reporter: Reporter;
-  readonly #series = new Map<string, Series>();
+  readonly #series: SeriesCache;
   #batched: boolean;
   readonly #flushIntervalMs: number;
   readonly #queues = new Map<number, { lines: Line[]; chars: number }>();
@@ -100,6 +73,12 @@ export class Emitter {
     this.#appender = new Appender({ directory: shardDirectory(options.directory ?? environment.directory) });
     this.#backlog = new Backlog(this.#appender, maxQueueBytes);
     this.#drops = new Drops(this.#agent, this.#writer, this.#now());
+    this.#series = new SeriesCache({
+      agent: this.#agent,
+      writer: this.#writer,
+      shards: this.#shards,
+      now: () => this.#now(),
+    });
     this.#reporter = new Reporter(options.onError);
     this.#release = atExit((last) => {
       this.flush();
@@ -119,8 +98,8 @@ export class Emitter {
    */
   emit(metric: string, value: number, options: EmitOptions = {}): boolean {
     try {
-      const series = this.#findSeries(metric, options);
-      return series !== undefined && this.#record(series, value);
+      const series = this.#series.find(metric, options);
+      return typeof series === 'string' ? this.refuse(series) : this.#record(series, value);
     } catch (error) {
       // Getters and proxies among the options may throw.
       return this.refuse(String(error));
@@ -209,58 +188,18 @@ export class Emitter {
   }
 
   #bind(metric: string, options: SeriesOptions, type: Series['type']): (value: number) => boolean {
-    let series: Series | undefined;
+    let series: Series | string;
     try {
-      series = this.#makeSeries(metric, { ...options, type });
+      series = this.#series.make(metric, { ...options, type });
     } catch (error) {
-      this.refuse(String(error));
+      series = String(error);
     }
-    if (series === undefined)
+    if (typeof series === 'string') {
+      this.refuse(series);
       return () => this.refuse(`instrument ${shown(metric)} was made with bad options`);
+    }
     const bound = series;
     return (value) => this.#record(bound, value);
-  }
-
-  #findSeries(metric: string, options: EmitOptions): Series | undefined {
-    const { agent, unit = '', type = 'gauge', attributes } = options;
-    const who = agent === undefined ? '' : `=${agent}`;
-    const shape = attributes === undefined ? '' : JSON.stringify(attributes);
-    const key = `${who}\n${metric}\n${unit}\n${type}\n${shape}`;
-    const known = this.#series.get(key);
-    if (known !== undefined) return known;
-    const series = this.#makeSeries(metric, options);
-    if (series === undefined) return undefined;
-    if (key.length <= MAX_SERIES_CHARS) {
-      if (this.#series.size >= MAX_SERIES) this.#series.clear();
-      this.#series.set(key, series);
-    }
-    return series;
-  }
-
-  #makeSeries(metric: string, options: EmitOptions): Series | undefined {
-    const { unit, attributes, type = 'gauge' } = options;
-    const agent = options.agent === undefined ? this.#agent : agentId(options.agent);
-    const problem =
-      agentProblem(agent) ??
-      metricProblem(metric) ??
-      unitProblem(unit) ??
-      attributesProblem(attributes) ??
-      typeProblem(type);
-    if (problem !== undefined) {
-      this.refuse(problem);
-      return undefined;
-    }
-    const head = formatHead(agent, metric);
-    const gauge = type === 'gauge';
-    const tail = formatSeries(unit, gauge ? undefined : type, attributes);
-    const end = formatEnd(undefined, gauge ? undefined : this.#writer);
-    // 24 characters each for timestamp, start and value, and some for what is around them.
-    const bytes = Buffer.byteLength(head) + Buffer.byteLength(tail) + Buffer.byteLength(end) + 128;
-    if (bytes > MAX_LINE_BYTES) {
-      this.refuse(`a record's line must be at most ${MAX_LINE_BYTES} bytes, ${shown(metric)} needs ${bytes}`);
-      return undefined;
-    }
-    return { shard: shardOf(agent, this.#shards), head, tail, end, type, start: this.#now() };
   }
 
   #record(series: Series, value: number): boolean {
@@ -329,14 +268,7 @@ export class Emitter {
   }
 
   #dropReport(): false {
-    const { refusal = 'io', error, directory } = this.#appender;
-    this.#reporter.report(refusal, () => {
-      if (error instanceof MetricsError) return error;
-      const why = refusal === 'full' ? 'no room is left' : String(error);
-      return new MetricsError('ERR_METRICS_STORE', `records cannot be stored in ${directory}: ${why}`, {
-        cause: error,
-      });
-    });
+    this.#reporter.report(this.#appender.refusal ?? 'io', () => refusalError(this.#appender));
     return false;
   }
 }
@@ -356,9 +288,4 @@ export function createEmitter(options: EmitterOptions = {}): Emitter {
 
 function isIncrement(value: number, type: Series['type']): boolean {
   return Number.isFinite(value) && (type === 'updowncounter' || value >= 0);
-}
-
-function typeProblem(type: unknown): string | undefined {
-  if (type === 'gauge' || type === 'counter' || type === 'updowncounter') return undefined;
-  return `type must be one of gauge, counter, updowncounter, got ${shown(type)}`;
 }
