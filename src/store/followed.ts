@@ -2,7 +2,7 @@ import { closeSync, fstatSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MetricRecord } from '../record.js';
 import { CHUNK_BYTES, type LineDecoder } from './lines.js';
-import type { FilePosition } from './position.js';
+import { type FilePosition, hashHead, HEAD_BYTES } from './position.js';
 import { openSegment, type Segment } from './segments.js';
 
 /** One file that is followed by its inode, whatever its name becomes. */
@@ -19,8 +19,11 @@ export class FollowedFile {
   readonly #dev: bigint;
   readonly #ino: bigint;
   readonly #history: number;
-  #offset: number;
-  #confirmed: number;
+  /** What the file begins with, as far as it was read. */
+  readonly #head = Buffer.alloc(HEAD_BYTES);
+  #offset = 0;
+  #confirmed = 0;
+  #known = 0;
   #fd: number | undefined;
 
   /**
@@ -38,9 +41,9 @@ export class FollowedFile {
     this.#dev = dev;
     this.#ino = ino;
     this.#history = history;
-    this.#offset = offset;
-    this.#confirmed = offset;
     this.#fd = segment.fd;
+    this.#goTo(offset);
+    this.confirm();
     this.key = `${dev}:${ino}`;
     this.name = segment.name;
     this.grewAt = now;
@@ -53,7 +56,13 @@ export class FollowedFile {
 
   /** Behind the last line that was read and confirmed. */
   get position(): FilePosition {
-    return { dev: `${this.#dev}`, ino: `${this.#ino}`, offset: this.#confirmed };
+    return this.positionAt(this.#confirmed);
+  }
+
+  /** As the position is when everything up to an offset, of what was read, is confirmed. */
+  positionAt(offset: number): FilePosition {
+    const head = hashHead(this.#head.subarray(0, Math.min(offset, this.#known)));
+    return { dev: `${this.#dev}`, ino: `${this.#ino}`, offset, head };
   }
 
   /** Says that what was read so far was taken. */
@@ -68,9 +77,11 @@ export class FollowedFile {
 
   /** Whether there is more than was read. A closed file is looked at by name, in case it still grows. */
   grew(): boolean {
-    if (this.#fd !== undefined) return fstatSync(this.#fd).size > this.#offset;
-    const stat = statSync(join(this.#directory, this.name), { bigint: true, throwIfNoEntry: false });
-    return stat?.ino === this.#ino && stat.dev === this.#dev && Number(stat.size) > this.#offset;
+    const size = this.#size();
+    if (size === undefined) return false;
+    // Files only grow: this one was cut off, or is another one with the number of the first.
+    if (size < this.#offset) this.#beginAnew();
+    return size > this.#offset;
   }
 
   /**
@@ -79,10 +90,12 @@ export class FollowedFile {
    * @returns Their records, perhaps none, or undefined where there is no whole line yet.
    */
   read(buffer: Buffer, decoder: LineDecoder): MetricRecord[] | undefined {
+    const fd = this.#fd ?? this.#reopen();
+    if (fd === undefined) return undefined;
     const records: MetricRecord[] = [];
-    const bytes = readSync(this.#descriptor(), buffer, 0, CHUNK_BYTES, this.#offset);
+    const bytes = readSync(fd, buffer, 0, CHUNK_BYTES, this.#offset);
     const done = decoder.decode(buffer.subarray(0, bytes), bytes === CHUNK_BYTES, records);
-    this.#offset += done;
+    this.#goTo(this.#offset + done);
     return done === 0 ? undefined : records;
   }
 
@@ -92,12 +105,49 @@ export class FollowedFile {
     this.#fd = undefined;
   }
 
-  #descriptor(): number {
-    if (this.#fd !== undefined) return this.#fd;
+  #size(): number | undefined {
+    if (this.#fd !== undefined) return fstatSync(this.#fd).size;
+    const stat = statSync(join(this.#directory, this.name), { bigint: true, throwIfNoEntry: false });
+    return stat?.ino === this.#ino && stat.dev === this.#dev ? Number(stat.size) : undefined;
+  }
+
+  /** Opens the file again, unless its name has changed hands: then it is found by its new one. */
+  #reopen(): number | undefined {
     const segment = openSegment(this.#directory, { name: this.name, shard: 0, sequence: 0 });
-    if (segment === undefined) throw new Error('it is gone');
+    if (segment === undefined) return undefined;
     if ('reason' in segment) throw new Error(segment.reason);
+    const { dev, ino } = fstatSync(segment.fd, { bigint: true });
+    if (dev !== this.#dev || ino !== this.#ino) {
+      closeSync(segment.fd);
+      return undefined;
+    }
     this.#fd = segment.fd;
+    // While it was closed it may have been deleted, and its number given to another file.
+    const head = Buffer.alloc(this.#known);
+    readSync(segment.fd, head, 0, head.length, 0);
+    if (!head.equals(this.#head.subarray(0, this.#known))) this.#beginAnew();
     return segment.fd;
   }
+
+  #goTo(offset: number): void {
+    this.#offset = offset;
+    const known = Math.min(offset, HEAD_BYTES);
+    if (known > this.#known) this.#known = readSync(this.#fd!, this.#head, 0, known, 0);
+  }
+
+  #beginAnew(): void {
+    this.#known = 0;
+    this.#offset = 0;
+    this.confirm();
+  }
+}
+
+/** Where to go on in a file of which a position is known: at its beginning, where it is another file. */
+export function offsetIn({ fd, stat }: Segment, { offset, head }: FilePosition): number {
+  // Shorter than what was read of it: another one with the number of the first.
+  if (offset > stat.size) return 0;
+  if (head === undefined) return offset;
+  const bytes = Buffer.alloc(Math.min(offset, HEAD_BYTES));
+  readSync(fd, bytes, 0, bytes.length, 0);
+  return hashHead(bytes) === head ? offset : 0;
 }

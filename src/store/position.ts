@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -9,6 +10,11 @@ export interface FilePosition {
   readonly ino: string;
   /** Offset behind the last line that was read. */
   readonly offset: number;
+  /**
+   * Hash of what the file begins with, up to the offset at most. Many file systems give the inode of a deleted file to
+   * the next one, which begins with something else.
+   */
+  readonly head?: string | undefined;
 }
 
 /**
@@ -23,6 +29,14 @@ export interface Position {
   readonly boot: string;
   /** Where it is in each file. */
   readonly files: readonly FilePosition[];
+}
+
+/** How much of what was read tells a file from others. Files only grow, so that it stays as it is. */
+export const HEAD_BYTES = 256;
+
+/** Hash of the beginning of a file. */
+export function hashHead(head: Buffer): string {
+  return createHash('sha256').update(head).digest('base64url').slice(0, 16);
 }
 
 /** Id of this boot of the machine; empty where the system does not tell. */
@@ -48,8 +62,13 @@ export function loadPosition(path: string): Position | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     if (!(error instanceof SyntaxError)) throw error;
   }
+  return isPosition(json) ? ofThisBoot(json) : { boot: bootId(), files: [] };
+}
+
+/** What a position says of the files that are there now: nothing, where it is of another boot. */
+export function ofThisBoot(position: Position): Position {
   const boot = bootId();
-  return isPosition(json) && json.boot === boot ? json : { boot, files: [] };
+  return position.boot === boot ? position : { boot, files: [] };
 }
 
 /** Saves a position so that a crash at any moment leaves the old one or the new one. */
@@ -68,7 +87,8 @@ export function savePosition(path: string, position: Position): void {
   renameSync(temporary, path);
 }
 
-function isPosition(json: unknown): json is Position {
+/** Whether something that was stored somewhere is a position. */
+export function isPosition(json: unknown): json is Position {
   if (typeof json !== 'object' || json === null) return false;
   const { boot, files } = json as Partial<Record<keyof Position, unknown>>;
   return typeof boot === 'string' && Array.isArray(files) && files.every(isFilePosition);
@@ -76,11 +96,12 @@ function isPosition(json: unknown): json is Position {
 
 function isFilePosition(json: unknown): boolean {
   if (typeof json !== 'object' || json === null) return false;
-  const { dev, ino, offset } = json as Partial<Record<keyof FilePosition, unknown>>;
+  const { dev, ino, offset, head } = json as Partial<Record<keyof FilePosition, unknown>>;
   return (
     typeof dev === 'string' &&
     typeof ino === 'string' &&
     Number.isSafeInteger(offset) &&
-    (offset as number) >= 0
+    (offset as number) >= 0 &&
+    (head === undefined || typeof head === 'string')
   );
 }

@@ -6,9 +6,17 @@ import { integerOption, shown } from '../options.js';
 import { MetricsError } from '../errors.js';
 import type { MetricRecord } from '../record.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
-import { FollowedFile } from './followed.js';
+import { FollowedFile, offsetIn } from './followed.js';
 import { CHUNK_BYTES, type LineCounts, LineDecoder } from './lines.js';
-import { bootId, loadPosition, type Position, savePosition } from './position.js';
+import {
+  bootId,
+  type FilePosition,
+  isPosition,
+  loadPosition,
+  ofThisBoot,
+  type Position,
+  savePosition,
+} from './position.js';
 import { requireDirectory } from './reader.js';
 import { lastLineEnd, seekTime } from './seek.js';
 import { listSegments, openSegment, type Segment, type UnreadableFile } from './segments.js';
@@ -27,14 +35,16 @@ export interface TailOptions {
    */
   readonly directory?: string | undefined;
   /**
-   * Where to begin: `end` with what comes from now on, `start` with all there is, or Unix milliseconds. What
-   * `positionFile` says goes before it.
+   * Where to begin: `end` with what comes from now on, `start` with all there is, Unix milliseconds, or the
+   * {@link Tail.position} of an earlier one, which the consumer kept. One of another boot says nothing: then everything
+   * is read. What `positionFile` says goes before all of these.
    *
    * @defaultValue `'end'`
    */
-  readonly from?: 'start' | 'end' | number | undefined;
+  readonly from?: 'start' | 'end' | number | Position | undefined;
   /**
-   * File in which the position is kept, so that a restart goes on where this one ended.
+   * File in which the position is kept, so that a restart goes on where this one ended. It is written when following
+   * begins, at most once a second while records are handed out, and at the end.
    *
    * @defaultValue none
    */
@@ -62,8 +72,9 @@ export interface TailBatch {
   /** Device and inode of the file. */
   readonly file: string;
   /**
-   * Offset in the file behind the last of these records. Within one boot a repeated batch is known by it: what ends at or before
-   * an offset of this file that was handled already is a repeat.
+   * Offset in the file behind the last of these records. Within one boot, and as long as the file is there, a repeated
+   * batch is known by it: what ends at or before an offset of this file that was handled already is a repeat. A batch
+   * that ends behind it may begin with repeats; whoever must not have any keeps {@link Tail.position} instead.
    */
   readonly end: number;
 }
@@ -91,7 +102,7 @@ const SAVE_MS = 1000;
  */
 export class Tail implements AsyncIterable<TailBatch> {
   readonly #directory: ShardDirectory;
-  readonly #from: 'start' | 'end' | number;
+  readonly #from: 'start' | 'end' | number | Position;
   readonly #positionFile: string | undefined;
   readonly #pollMs: number;
   readonly #signal: AbortSignal | undefined;
@@ -99,7 +110,10 @@ export class Tail implements AsyncIterable<TailBatch> {
   readonly #files = new Map<string, FollowedFile>();
   readonly #unreadable = new Map<string, UnreadableFile>();
   readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  /** What a saved position says of files that were not found yet; undefined where there is none. */
+  #saved: Map<string, FilePosition> | undefined;
   #begun = false;
+  #begunAt = 0;
   #historic = false;
   #dirty = false;
   #savedAt = -Infinity;
@@ -121,10 +135,28 @@ export class Tail implements AsyncIterable<TailBatch> {
   /**
    * Where it is: behind every batch after which the next one was asked for. A batch that its consumer did not finish
    * is handed out again after a restart.
+   *
+   * @remarks
+   * A consumer that keeps this position together with what it made of the records, in one transaction, and later
+   * begins `from` it, handles every record exactly once, even if it is killed.
+   *
+   * @example
+   * ```ts
+   * for await (const batch of tail) {
+   *   await database.transaction(async () => {
+   *     await store(batch.records);
+   *     await keep(JSON.stringify(tail.position(batch)));
+   *   });
+   * }
+   * ```
+   *
+   * @param handled - The last batch, where it counts as handled although the next one was not asked for yet.
    */
-  position(): Position {
-    const files = [...this.#files.values()].map(({ position }) => position);
-    return { boot: bootId(), files };
+  position(handled?: TailBatch): Position {
+    const files = [...this.#files.values()].map((file) =>
+      file.key === handled?.file ? file.positionAt(handled.end) : file.position,
+    );
+    return { boot: bootId(), files: [...files, ...(this.#saved?.values() ?? [])] };
   }
 
   /**
@@ -135,6 +167,8 @@ export class Tail implements AsyncIterable<TailBatch> {
   async *[Symbol.asyncIterator](): AsyncGenerator<TailBatch, void, undefined> {
     requireDirectory(this.#directory);
     this.begin();
+    // Whoever is killed before the first batch goes on from here too.
+    this.#save(0);
     try {
       while (!this.#aborted()) {
         for (const batch of this.poll()) {
@@ -153,20 +187,19 @@ export class Tail implements AsyncIterable<TailBatch> {
   /** Decides where to begin in the files that are there now. The first {@link Tail.poll} does so as well. */
   begin(): void {
     if (this.#begun) return;
-    const saved = this.#positionFile === undefined ? undefined : loadPosition(this.#positionFile);
+    const saved = this.#loadPosition();
+    this.#saved = saved && new Map(saved.files.map((file) => [`${file.dev}:${file.ino}`, file]));
     this.#historic = saved === undefined && typeof this.#from === 'number';
-    const offsets = new Map(saved?.files.map(({ dev, ino, offset }) => [`${dev}:${ino}`, offset]));
-    this.#list(({ fd, stat: { size } }, key) => {
-      if (saved !== undefined) {
-        const offset = offsets.get(key) ?? 0;
-        // A file that is shorter than what was read of it is another one with the number of the first.
-        return offset > size ? 0 : offset;
-      }
-      if (this.#from === 'start') return 0;
-      return this.#from === 'end' ? lastLineEnd(fd, size) : seekTime(fd, size, this.#from - LATENESS_MS);
-    });
+    // While a sealer works, a listing can miss a file that gets another name meanwhile.
+    let before: number;
+    do {
+      before = this.#files.size;
+      this.#list();
+    } while (this.#files.size > before);
     this.#historic = false;
     this.#begun = true;
+    this.#begunAt = performance.now();
+    this.#dirty = true;
   }
 
   /**
@@ -176,7 +209,7 @@ export class Tail implements AsyncIterable<TailBatch> {
    */
   *poll(): Generator<TailBatch, void, undefined> {
     this.begin();
-    this.#list(() => 0);
+    this.#list();
     for (const file of this.#files.values()) {
       if (this.#aborted()) return;
       yield* this.#read(file);
@@ -197,27 +230,36 @@ export class Tail implements AsyncIterable<TailBatch> {
     await delay(this.#pollMs, undefined, this.#signal && { signal: this.#signal }).catch(() => undefined);
   }
 
+  #loadPosition(): Position | undefined {
+    const saved = this.#positionFile === undefined ? undefined : loadPosition(this.#positionFile);
+    return saved ?? (typeof this.#from === 'object' ? ofThisBoot(this.#from) : undefined);
+  }
+
   /** Finds files that were not there before, new names, and names that are gone. */
-  #list(beginAt: (segment: Segment, key: string) => number): void {
+  #list(): void {
     const now = performance.now();
     if (this.#unreadable.size > MAX_UNREADABLE) this.#unreadable.clear();
+    const names = this.#names();
+    if (names === undefined) return;
     const present = new Set<string>();
-    for (const name of this.#names()) {
-      const key = this.#recognise(name) ?? this.#follow(name, beginAt, now);
+    for (const name of names) {
+      const key = this.#recognise(name) ?? this.#follow(name, now);
       if (key === undefined) continue;
       const file = this.#files.get(key);
       if (file !== undefined) file.name = name.name;
       present.add(key);
     }
     for (const [key, file] of this.#files) file.goneAt = present.has(key) ? undefined : (file.goneAt ?? now);
+    if (this.#begun && now - this.#begunAt > KEEP_GONE_MS) this.#saved = undefined;
   }
 
-  #names(): SegmentName[] {
+  /** What there is; undefined where that cannot be seen now, which does not mean that it is gone. */
+  #names(): SegmentName[] | undefined {
     try {
       return listSegments(this.#directory.path);
     } catch (error) {
       this.#cannotRead(this.#directory.path, error);
-      return [];
+      return undefined;
     }
   }
 
@@ -228,11 +270,7 @@ export class Tail implements AsyncIterable<TailBatch> {
     return key !== undefined && this.#files.has(key) ? key : undefined;
   }
 
-  #follow(
-    name: SegmentName,
-    beginAt: (segment: Segment, key: string) => number,
-    now: number,
-  ): string | undefined {
+  #follow(name: SegmentName, now: number): string | undefined {
     const path = join(this.#directory.path, name.name);
     const segment = openSegment(this.#directory.path, name);
     if (segment === undefined) return undefined;
@@ -250,9 +288,20 @@ export class Tail implements AsyncIterable<TailBatch> {
     const history = this.#historic ? size : 0;
     this.#files.set(
       key,
-      new FollowedFile(this.#directory.path, segment, beginAt(segment, key), history, now),
+      new FollowedFile(this.#directory.path, segment, this.#beginAt(segment, key), history, now),
     );
     return key;
+  }
+
+  /** Where to begin in a file that was not there before, or when following begins. */
+  #beginAt(segment: Segment, key: string): number {
+    const saved = this.#saved?.get(key);
+    this.#saved?.delete(key);
+    if (saved !== undefined) return offsetIn(segment, saved);
+    if (this.#begun || this.#saved !== undefined || this.#from === 'start') return 0;
+    const { fd, stat } = segment;
+    if (typeof this.#from === 'number') return seekTime(fd, stat.size, this.#from - LATENESS_MS);
+    return lastLineEnd(fd, stat.size);
   }
 
   *#read(file: FollowedFile): Generator<TailBatch, void, undefined> {
@@ -322,11 +371,12 @@ export function followRecords(options: TailOptions = {}): Tail {
   return new Tail(options);
 }
 
-function fromOption(from: unknown): 'start' | 'end' | number {
+function fromOption(from: unknown): 'start' | 'end' | number | Position {
   if (from === undefined) return 'end';
   if (from === 'start' || from === 'end' || (typeof from === 'number' && Number.isFinite(from))) return from;
+  if (isPosition(from)) return from;
   throw new MetricsError(
     'ERR_METRICS_OPTION',
-    `from must be 'start', 'end' or Unix milliseconds, got ${shown(from)}`,
+    `from must be 'start', 'end', Unix milliseconds or a position, got ${shown(from)}`,
   );
 }

@@ -48,13 +48,9 @@ export const MUTANTS = {
   'position by name': [
     {
       file: 'src/store/tail.ts',
-      find: 'const offset = offsets.get(key) ?? 0;',
-      replace: 'const offset = saved.files[name.shard]?.offset ?? 0;',
-    },
-    {
-      file: 'src/store/tail.ts',
-      find: 'this.#list(({ fd, stat: { size } }, key)',
-      replace: 'this.#list(({ fd, stat: { size }, ...name })',
+      find: 'const saved = this.#saved?.get(key);',
+      replace:
+        'const saved = [...(this.#saved?.values() ?? [])].map((file) => ({ ...file, head: undefined }))[segment.shard];',
     },
   ],
   copytruncate: [

@@ -9,8 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { formatRecord } from '../../src/record.js';
+import type { Position } from '../../src/store/position.js';
 import { followRecords, type Tail, type TailOptions } from '../../src/store/tail.js';
 import { temporaryDirectory } from '../support/directory.js';
 
@@ -108,6 +109,16 @@ describe('following', () => {
     expect(values(tail)).toEqual([2]);
   });
 
+  it('begins anew in a file that was cut off', () => {
+    const { directory, path } = setup();
+    writeFileSync(path, line(1) + line(2));
+    const tail = follow(directory, { from: 'start' });
+    expect(values(tail)).toEqual([1, 2]);
+    truncateSync(path, 0);
+    appendFileSync(path, line(3));
+    expect(values(tail)).toEqual([3]);
+  });
+
   it('ends at the signal, without an error', async () => {
     const { directory, path } = setup();
     const controller = new AbortController();
@@ -134,7 +145,7 @@ describe('following', () => {
   });
 
   it.each<[string, TailOptions]>([
-    ["from must be 'start', 'end' or Unix milliseconds, got NaN", { from: NaN }],
+    ["from must be 'start', 'end', Unix milliseconds or a position, got NaN", { from: NaN }],
     ['pollMs must be a whole number from 10 to 60000, got 1', { pollMs: 1 }],
   ])('refuses: %s', (message, options) => {
     expect(() => followRecords(options)).toThrow(message);
@@ -205,5 +216,129 @@ describe('a saved position', () => {
     truncateSync(path, 0);
     appendFileSync(path, line(3));
     expect(await run(directory, positionFile, 1)).toEqual([3]);
+  });
+
+  it('is not trusted for another file with the inode of the first, however long it is', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1) + line(2));
+    await run(directory, positionFile, 2);
+    // As most file systems do it with the number of a deleted file.
+    writeFileSync(path, line(3) + line(4) + line(5));
+    expect(await run(directory, positionFile, 3)).toEqual([3, 4, 5]);
+  });
+
+  it('of an earlier version has no head, and is trusted', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1) + line(2));
+    await run(directory, positionFile, 2);
+    const saved = JSON.parse(readFileSync(positionFile, 'utf8')) as { files: object[] };
+    const files = saved.files.map((file) => ({ ...file, head: undefined }));
+    writeFileSync(positionFile, JSON.stringify({ ...saved, files }));
+    appendFileSync(path, line(3));
+    expect(await run(directory, positionFile, 1)).toEqual([3]);
+  });
+
+  it('is there before the first batch: who is killed before it misses nothing', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1));
+    const killed = followRecords({ directory, positionFile })[Symbol.asyncIterator]();
+    const first = killed.next();
+    // Until it looks again it has come as far as one that finds nothing; nothing of it is used any more.
+    appendFileSync(path, line(2));
+    expect(await run(directory, positionFile, 1)).toEqual([2]);
+    await first;
+    await killed.return(undefined);
+  });
+});
+
+describe('a position that the consumer keeps', () => {
+  it('makes every record be handled exactly once, wherever the consumer is killed', async () => {
+    const { directory, path } = setup();
+    const sealed = join(directory, 'cfn-metrics-20261121-0.jsonl');
+    const other = join(directory, 'cfn-metrics-1.jsonl');
+    const handled: number[] = [];
+    let kept: Position | undefined;
+    /** Handles so many batches, keeps where it is with what it handled, and then is gone. */
+    const consume = (batches: number): void => {
+      const tail = followRecords({ directory, from: kept ?? 'start' });
+      let left = batches;
+      for (const batch of tail.poll()) {
+        // killed after it was handed out, and before it was handled
+        if (left === 0) break;
+        left -= 1;
+        handled.push(...batch.records.map(({ value }) => value));
+        kept = JSON.parse(JSON.stringify(tail.position(batch))) as Position;
+      }
+      tail.close();
+    };
+    writeFileSync(path, line(1) + line(2));
+    writeFileSync(other, line(3));
+    consume(1);
+    appendFileSync(path, line(4));
+    seal(path, sealed);
+    appendFileSync(path, line(5));
+    consume(2);
+    appendFileSync(sealed, line(6));
+    consume(1);
+    consume(9);
+    consume(9);
+    expect(handled.sort()).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('says nothing after a reboot, and gives way to a saved one', () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    const [batch] = tail.poll();
+    const from = tail.position(batch);
+    expect(values(follow(directory, { from }))).toEqual([]);
+    expect(values(follow(directory, { from: { ...from, boot: 'other' } }))).toEqual([1]);
+    writeFileSync(positionFile, JSON.stringify({ ...from, files: [] }));
+    expect(values(follow(directory, { from, positionFile }))).toEqual([1]);
+  });
+});
+
+describe('after a while', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('tells a file that was closed from another one that got its name and its inode', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { directory, path } = setup();
+    writeFileSync(path, line(1) + line(2));
+    const tail = follow(directory, { from: 'start' });
+    expect(values(tail)).toEqual([1, 2]);
+    vi.advanceTimersByTime(61_000);
+    // closed now
+    expect(values(tail)).toEqual([]);
+    writeFileSync(path, line(3) + line(4) + line(5));
+    expect(values(tail)).toEqual([3, 4, 5]);
+    appendFileSync(path, line(6));
+    expect(values(tail)).toEqual([6]);
+  });
+
+  it('repeats nothing when the directory could not be listed for long', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { directory, path } = setup();
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    expect(values(tail)).toEqual([1]);
+    renameSync(directory, `${directory}.away`);
+    // neither a directory nor nothing
+    writeFileSync(directory, '');
+    for (let looks = 0; looks < 3; looks += 1) {
+      vi.advanceTimersByTime(11_000);
+      expect(values(tail)).toEqual([]);
+    }
+    rmSync(directory);
+    renameSync(`${directory}.away`, directory);
+    appendFileSync(path, line(2));
+    expect(values(tail)).toEqual([2]);
+    expect(tail.counts.unreadable).toMatchObject([{ reason: 'ENOTDIR' }]);
   });
 });
