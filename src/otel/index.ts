@@ -7,3 +7,14 @@ export {
   type TemporalityPreference,
 } from './preferences.js';
 export { type MetricsHandle, startMetrics, type StartMetricsOptions } from './start.js';
+export { ShardMetricProducer } from './producer.js';
+export {
+  GAUGE_RULES,
+  type GaugeRule,
+  PRODUCER_TEMPORALITIES,
+  PRODUCER_VIEWS,
+  type ProducerStats,
+  type ProducerTemporality,
+  type ProducerView,
+  type ShardMetricProducerOptions,
+} from './producer-options.js';

@@ -1,0 +1,127 @@
+import type { Attributes } from '../attributes.js';
+import type { MetricRecord, RecordType } from '../record.js';
+import { emptyTotal, type Numbers, type Total } from './cumulative-total.js';
+import { AGENT_ATTRIBUTE } from './point-attributes.js';
+
+/** The attribute that says which instrumentation scope a point came from. */
+const SCOPE_ATTRIBUTE = 'otel.scope.name';
+
+/** Writers whose last values of one cumulative up-down counter are kept; of more, the oldest are forgotten. */
+const MAX_WRITERS = 1000;
+
+/** What a series is known by beside metric, type and unit. */
+export interface SeriesIdentity {
+  /** Undefined where the series is of all agents together. */
+  readonly agent: string | undefined;
+  readonly scope: string | undefined;
+  readonly attributes: Attributes;
+}
+
+/** What is kept of one series. */
+export class Series {
+  readonly identity: SeriesIdentity;
+  /** The attributes of its points. */
+  readonly attributes: Attributes;
+  /** Unix milliseconds of the start of the first point: it stays, whatever comes. */
+  readonly start: number;
+  /** Unix milliseconds of the last point. */
+  time: number;
+  /** Gauge: the last value. */
+  value = NaN;
+  /** Undefined for a gauge. */
+  readonly total: Total | undefined;
+  readonly #type: RecordType;
+  /** Cumulative up-down counter: the last value of each writer. */
+  #lasts: Map<string, MetricRecord> | undefined;
+  #reported: Numbers | undefined;
+
+  constructor(type: RecordType, identity: SeriesIdentity, start: number) {
+    const { agent, scope, attributes } = identity;
+    this.identity = identity;
+    this.attributes = {
+      ...attributes,
+      ...(scope !== undefined && { [SCOPE_ATTRIBUTE]: scope }),
+      ...(agent !== undefined && { [AGENT_ATTRIBUTE]: agent }),
+    };
+    this.start = start;
+    this.time = start;
+    this.#type = type;
+    this.total = type === 'gauge' ? undefined : emptyTotal(type);
+  }
+
+  /** Takes the value of a gauge, if it is not older than the one there is. */
+  set(value: number, time: number): void {
+    if (time < this.time) return;
+    this.value = value;
+    this.time = time;
+  }
+
+  /** Takes the last value of one writer of a cumulative up-down counter. */
+  setLast(record: MetricRecord): void {
+    const { agent, writer = '' } = record;
+    this.#lasts ??= new Map();
+    const key = `${agent}\n${writer}`;
+    this.#lasts.delete(key);
+    this.#lasts.set(key, record);
+    if (this.#lasts.size > MAX_WRITERS) this.#lasts.delete(this.#lasts.keys().next().value!);
+  }
+
+  /** Last values of the writers of a cumulative up-down counter. */
+  lasts(): Iterable<MetricRecord> {
+    return this.#lasts?.values() ?? [];
+  }
+
+  /** The total, with the last values of those writers that were heard of since `aliveSince`. */
+  numbers(aliveSince: number): Numbers {
+    const numbers = this.total!.numbers();
+    if (this.#lasts === undefined) return numbers;
+    let { value } = numbers;
+    for (const [key, last] of this.#lasts) {
+      if (last.time < aliveSince) this.#lasts.delete(key);
+      else value += last.value;
+    }
+    return { value };
+  }
+
+  /** By how much the total grew since this was asked the last time; undefined where it did not. */
+  takeDelta(numbers: Numbers): Numbers | undefined {
+    const grown = emptyTotal(this.#type as Exclude<RecordType, 'gauge'>);
+    grown.add(numbers, this.#reported);
+    const delta = grown.numbers();
+    if ((delta.count ?? delta.value) === 0) return undefined;
+    // of the extremes nobody knows whether they are new
+    const { min: _min, max: _max, ...others } = delta;
+    const first = this.#reported === undefined;
+    this.#reported = numbers;
+    return first ? delta : others;
+  }
+
+  /** Adds all of another series, and what was reported of it. */
+  fold(other: Series): void {
+    this.total!.add(other.total!.numbers());
+    if (other.#reported !== undefined) {
+      const reported = emptyTotal(this.#type as Exclude<RecordType, 'gauge'>);
+      if (this.#reported !== undefined) reported.add(this.#reported);
+      reported.add(other.#reported);
+      this.#reported = reported.numbers();
+    }
+    for (const last of other.lasts()) this.setLast(last);
+    this.time = Math.max(this.time, other.time);
+  }
+
+  /** Says that all there is was reported before. */
+  markReported(): void {
+    this.#reported = this.total?.numbers();
+  }
+}
+
+/** The attributes of a record without those that the producer sets itself, which keep their values under another key. */
+export function ownAttributes(attributes: Attributes | undefined): Attributes {
+  if (attributes === undefined) return {};
+  if (!(AGENT_ATTRIBUTE in attributes) && !(SCOPE_ATTRIBUTE in attributes)) return attributes;
+  const renamed = Object.entries(attributes).map(([key, value]) => [
+    key === AGENT_ATTRIBUTE || key === SCOPE_ATTRIBUTE ? `exported.${key}` : key,
+    value,
+  ]);
+  return Object.fromEntries(renamed) as Attributes;
+}

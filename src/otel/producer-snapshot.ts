@@ -1,0 +1,148 @@
+import { MetricsError } from '../errors.js';
+import { formatNumber } from '../json.js';
+import { parseRecord } from '../parse.js';
+import {
+  formatEnd,
+  formatHead,
+  formatHistogram,
+  formatSeries,
+  formatStart,
+  type MetricRecord,
+  START_TEXT,
+} from '../record.js';
+import { loadPosition, type Position, savePosition } from '../store/position.js';
+import type { CumulativeState, Metric } from './cumulative.js';
+import type { Series } from './cumulative-series.js';
+
+/** Changes when what is in a snapshot changes its meaning. */
+const VERSION = 1;
+/** Stands for the agent of a series that is of no single one. */
+const NO_AGENT = '-';
+
+/** Where the shards were read to, and what all of it up to there adds up to: one cannot be saved without the other. */
+interface Snapshot extends Position {
+  readonly version: number;
+  /** The view and the directory that it is of. */
+  readonly subject: string;
+  /** A record a series. */
+  readonly series: readonly string[];
+  /** A record an overflow series. */
+  readonly overflow: readonly string[];
+  /** A record a cumulative stream: its last point. */
+  readonly streams: readonly string[];
+  readonly forgottenUntil: number | null;
+}
+
+/**
+ * Saves a state and the position it was read up to in one file, which a crash at any moment leaves as it was or whole.
+ *
+ * @throws a system error where it cannot be written.
+ */
+export function saveSnapshot(
+  path: string,
+  position: Position,
+  state: CumulativeState,
+  subject: string,
+): void {
+  const series: string[] = [];
+  const overflow: string[] = [];
+  const streams: string[] = [];
+  for (const metric of state.metrics()) {
+    for (const each of metric.series.values()) saveSeries(metric, each, series, streams);
+    if (metric.overflow !== undefined) saveSeries(metric, metric.overflow, overflow, streams);
+  }
+  for (const point of state.streams.points()) streams.push(formatLine(point));
+  const { forgottenUntil } = state.streams;
+  const snapshot: Snapshot = {
+    ...position,
+    ...{ version: VERSION, subject, series, overflow, streams },
+    forgottenUntil: Number.isFinite(forgottenUntil) ? forgottenUntil : null,
+  };
+  savePosition(path, snapshot);
+}
+
+/**
+ * Loads what was saved into an empty state.
+ *
+ * @returns Whether there was a snapshot that says where to go on: one of this boot, whole, and of the same subject. Where
+ * there is none the state must be thrown away, for it may have been filled in part.
+ * @throws a system error where it cannot be read.
+ */
+export function loadSnapshot(path: string, state: CumulativeState, subject: string, now: number): boolean {
+  const snapshot = loadPosition(path) as Partial<Snapshot> | undefined;
+  if (snapshot?.version !== VERSION || snapshot.subject !== subject) return false;
+  const { series, overflow, streams, forgottenUntil = null } = snapshot;
+  try {
+    for (const record of parseAll(series)) restore(state, record, false, now);
+    for (const record of parseAll(overflow)) restore(state, record, true, now);
+    for (const record of parseAll(streams)) {
+      if (record.type === 'updowncounter') restore(state, record, false, now);
+      else state.streams.restore(state.streamOf(record), record);
+    }
+    state.streams.forgottenUntil = forgottenUntil ?? -Infinity;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function restore(state: CumulativeState, record: MetricRecord, overflow: boolean, now: number): void {
+  const metric = state.metricOf(record, now);
+  // fewer may be kept than when it was saved
+  if (metric === undefined) return;
+  const series = overflow ? state.overflowOf(metric, record, now) : state.seriesOf(metric, record, now);
+  if (metric.type === 'gauge') series.set(record.value, Math.min(record.time, now));
+  else if (record.writer !== undefined) series.setLast(record);
+  else series.total!.add(record);
+  series.time = Math.max(series.time, Math.min(record.time, now));
+}
+
+function saveSeries(metric: Metric, series: Series, lines: string[], streams: string[]): void {
+  const { identity, time, start, value } = series;
+  const { name, type, unit } = metric;
+  const { agent = NO_AGENT, scope, attributes } = identity;
+  const numbers = series.total?.numbers() ?? { value };
+  lines.push(
+    formatLine({
+      time,
+      agent,
+      metric: name,
+      unit,
+      type,
+      scope,
+      ...numbers,
+      attributes: { ...attributes },
+      start,
+    }),
+  );
+  for (const last of series.lasts()) streams.push(formatLine({ ...last, writer: last.writer ?? NO_AGENT }));
+}
+
+/** A record as its line, however long: totals have more digits than what they are totals of. */
+function formatLine(record: MetricRecord): string {
+  const { time, agent, metric, value, unit, type, attributes, temporality, start, scope, writer } = record;
+  return (
+    START_TEXT +
+    new Date(time).toISOString() +
+    formatHead(agent, metric) +
+    formatNumber(value) +
+    formatSeries(unit, type, attributes) +
+    (temporality === undefined ? '' : ',"temporality":"cumulative"') +
+    (start === undefined ? '' : formatStart(new Date(start).toISOString())) +
+    formatHistogram(record) +
+    formatEnd(scope, writer)
+  );
+}
+
+function parseAll(lines: unknown): MetricRecord[] {
+  if (!Array.isArray(lines)) throw unusable();
+  return lines.map((line) => {
+    const record = typeof line === 'string' ? parseRecord(line) : undefined;
+    if (record === undefined) throw unusable();
+    return record;
+  });
+}
+
+function unusable(): MetricsError {
+  return new MetricsError('ERR_METRICS_STORE', 'the snapshot is damaged');
+}
