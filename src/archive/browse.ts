@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
-import type { MetricRecord } from '../record.js';
 import { Catalog } from './catalog.js';
 import { bytesOf, gunzip, summarise } from './compress.js';
 import { COMPRESSED, type SegmentEntry } from './entry.js';
-import { LineFeed } from './feed.js';
+import { type History, readHistory } from './history.js';
 import {
   closeFile,
   openTemporary,
@@ -170,29 +169,12 @@ export function mayHold({ entry }: ListedSegment, { since, until }: ArchiveRange
 }
 
 /**
- * Reads the records of a time range from an archive, file after file. Files that hold none of them are not opened.
+ * Reads the records of a time range from an archive alone. Files that hold none of them are not opened.
  *
- * @returns Batches of records. A damaged file ends the iteration with its error.
+ * @throws MetricsError `ERR_METRICS_DIRECTORY` where there is none.
  *
  * @public
  */
-export async function* readArchive(
-  archive: string,
-  range: ArchiveRange = {},
-): AsyncGenerator<MetricRecord[], void, undefined> {
-  const { since = -Infinity, until = Infinity } = range;
-  for (const segment of listArchive(archive)) {
-    if (!mayHold(segment, range)) continue;
-    const fd = await openToRead(segment.path);
-    try {
-      const feed = new LineFeed();
-      const { compressed, storedBytes } = segment;
-      for await (const chunk of compressed ? gunzip(fd, storedBytes) : bytesOf(fd, 0, storedBytes)) {
-        const records = feed.push(chunk).filter(({ time }) => time >= since && time < until);
-        if (records.length > 0) yield records;
-      }
-    } finally {
-      await closeFile(fd);
-    }
-  }
+export function readArchive(archive: string, range: ArchiveRange = {}): History {
+  return readHistory({ ...range, directory: [], archive });
 }

@@ -60,16 +60,24 @@ export function formatEntry(entry: SegmentEntry, previous?: SegmentEntry): strin
  * @returns The entry; undefined where it is damaged or describes another file.
  */
 export function parseEntry(text: string, compressedBytes: number): SegmentEntry | undefined {
+  const { entry, previous } = parseEntries(text);
+  return [entry, previous].find((found) => found?.compressedBytes === compressedBytes);
+}
+
+/** Reads an entry and the one before it, whichever of them describes the segment; undefined where one is damaged. */
+export function parseEntries(text: string): {
+  readonly entry?: SegmentEntry | undefined;
+  readonly previous?: SegmentEntry | undefined;
+} {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    return undefined;
+    return {};
   }
-  if (!isEntry(json)) return undefined;
+  if (!isEntry(json)) return {};
   const { previous, ...entry } = json as StoredEntry;
-  if (entry.compressedBytes === compressedBytes) return entry;
-  return isEntry(previous) && previous.compressedBytes === compressedBytes ? previous : undefined;
+  return { entry, previous: isEntry(previous) ? previous : undefined };
 }
 
 function isEntry(json: unknown): json is SegmentEntry {

@@ -9,6 +9,7 @@ export {
 } from './browse.js';
 export type { SegmentEntry, SegmentSummary } from './entry.js';
 export type { ArchiveEvent } from './events.js';
+export { History, type HistoryOptions, type HistoryPlace, readHistory } from './history.js';
 export type { ArchivedSegment, ArchiverOptions } from './options.js';
 export { type Rotation, ROTATIONS } from './rotation.js';
 export type { ArchiverStatus } from './status.js';

@@ -15,6 +15,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'count, average, extremes and quantiles of what is in the shards',
     load: async () => (await import('./analyze.js')).analyzeCommand,
   },
+  cat: {
+    summary: 'print the stored records once each, for jq and other tools',
+    load: async () => (await import('./cat.js')).catCommand,
+  },
   tail: {
     summary: 'print records as they are written',
     load: async () => (await import('./tail.js')).tailCommand,

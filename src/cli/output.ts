@@ -15,6 +15,6 @@ export function watchOutput(onGone: () => void = () => undefined): void {
 }
 
 /** Writes to stdout; false where the reader is behind. */
-export function print(text: string): boolean {
+export function print(text: string | Uint8Array): boolean {
   return process.stdout.write(text);
 }

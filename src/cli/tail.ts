@@ -1,9 +1,8 @@
 import { once } from 'node:events';
-import { matchesGlob } from '../analyze/glob.js';
-import { MetricsError } from '../errors.js';
-import { agentId, agentProblem, formatRecord, type MetricRecord, TARGET_INFO } from '../record.js';
+import { formatRecord, type MetricRecord, TARGET_INFO } from '../record.js';
 import { followRecords } from '../store/tail.js';
 import { type Command, parseFlags } from './command.js';
+import { recordFilter } from './filter.js';
 import { print, watchOutput } from './output.js';
 import { recordLine } from './record-line.js';
 import { namedDirectory, readSettings } from './settings.js';
@@ -32,7 +31,9 @@ const LAST_WORDS_MS = 500;
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   const since = flags.since === undefined ? 'end' : parseTime('--since', flags.since, Date.now());
-  const wanted = filter(flags.metric, flags.agent);
+  const filter = recordFilter(flags.metric, flags.agent);
+  const wanted = (record: MetricRecord): boolean =>
+    filter(record) && (flags.metric !== undefined || record.metric !== TARGET_INFO);
   const settings = await readSettings(flags);
   const stop = new AbortController();
   const end = (): void => stop.abort();
@@ -56,25 +57,6 @@ async function run(args: readonly string[]): Promise<number> {
 async function drained(signal: AbortSignal): Promise<void> {
   // Only an abort or an error of stdout ends the wait otherwise, and both end the tail.
   await once(process.stdout, 'drain', { signal }).catch(() => undefined);
-}
-
-function filter(
-  metrics: readonly string[] | undefined,
-  agents: readonly string[] | undefined,
-): (record: MetricRecord) => boolean {
-  const ids = agents && new Set(agents.map(readAgent));
-  return ({ agent, metric }) =>
-    (ids === undefined || ids.has(agent)) &&
-    (metrics === undefined
-      ? metric !== TARGET_INFO
-      : metrics.some((pattern) => matchesGlob(pattern, metric)));
-}
-
-function readAgent(text: string): string {
-  const id = agentId(text);
-  const problem = agentProblem(id);
-  if (problem === undefined) return id;
-  throw new MetricsError('ERR_METRICS_OPTION', `--agent: ${problem}`);
 }
 
 /** Records as they are written. */

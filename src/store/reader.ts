@@ -165,14 +165,15 @@ export function readRecords(options: ReadOptions = {}): RecordReader {
 /**
  * Refuses a named directory that cannot be read.
  *
+ * @param what - What it is, for people.
  * @throws MetricsError `ERR_METRICS_DIRECTORY`
  */
-export function requireDirectory({ path, explicit }: ShardDirectory): void {
+export function requireDirectory({ path, explicit }: ShardDirectory, what = 'directory'): void {
   const problem = directoryProblem(path);
   if (problem === undefined || (problem === 'ENOENT' && !explicit)) return;
-  const what =
+  const why =
     problem === 'ENOENT' ? 'does not exist' : problem === 'ENOTDIR' ? 'is not a directory' : problem;
-  throw new MetricsError('ERR_METRICS_DIRECTORY', `directory ${path} ${what}`);
+  throw new MetricsError('ERR_METRICS_DIRECTORY', `${what} ${path} ${why}`);
 }
 
 function directoryProblem(path: string): string | undefined {

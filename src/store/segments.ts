@@ -9,6 +9,8 @@ export interface UnreadableFile {
   readonly file: string;
   /** Code of the system error, or what is wrong with the file. */
   readonly reason: string;
+  /** How many of its records were read before the damage; absent where it was not read. */
+  readonly records?: number;
 }
 
 /** A segment or live file, open for reading. */

@@ -1,23 +1,21 @@
-import { once } from 'node:events';
 import {
   listArchive,
   type ListedSegment,
   mayHold,
-  readArchive,
   restoreSegment,
   verifySegment,
 } from '../../archive/browse.js';
 import { MetricsError } from '../../errors.js';
-import { shown } from '../../options.js';
-import { formatRecord } from '../../record.js';
+import { readHistory } from '../../archive/history.js';
+import { printLines } from '../cat.js';
 import { parseFlags } from '../command.js';
 import { complain } from '../failure.js';
 import { counted, formatBytes } from '../format.js';
-import { print, watchOutput } from '../output.js';
+import { print } from '../output.js';
+import { timeRange } from '../records.js';
 import { outputStyle, outputWidth } from '../style.js';
 import { tableLines } from '../table.js';
 import { visible } from '../text.js';
-import { parseTime } from '../time.js';
 import { archiveDirectory } from './location.js';
 
 const FLAGS = { archive: 'text', since: 'text', until: 'text', json: 'switch', to: 'text' } as const;
@@ -40,14 +38,7 @@ export const INSPECTIONS: Readonly<Record<string, (args: readonly string[]) => P
 
 function readQuery(name: string, args: readonly string[]): Query {
   const flags = parseFlags(args, FLAGS);
-  const now = Date.now();
-  const time = (flag: string, text: string | undefined): number | undefined =>
-    text === undefined ? undefined : parseTime(flag, text, now);
-  const since = time('--since', flags.since);
-  const until = time('--until', flags.until);
-  if ((since ?? -Infinity) > (until ?? Infinity)) {
-    throw bad(`--since ${shown(flags.since)} is after --until ${shown(flags.until)}`);
-  }
+  const { since, until } = timeRange(flags);
   if (name !== 'restore' && flags.to !== undefined) throw bad(`--to belongs to restore, not to ${name}`);
   return { archive: archiveDirectory(flags.archive), since, until, json: flags.json, to: flags.to };
 }
@@ -109,15 +100,8 @@ async function restore(query: Query): Promise<number> {
   return 0;
 }
 
-async function cat(query: Query): Promise<number> {
-  const gone = new AbortController();
-  watchOutput(() => gone.abort());
-  for await (const records of readArchive(query.archive, query)) {
-    if (gone.signal.aborted) return 0;
-    if (print(records.map(formatRecord).join(''))) continue;
-    await once(process.stdout, 'drain', { signal: gone.signal }).catch(() => undefined);
-  }
-  return 0;
+async function cat({ archive, since, until }: Query): Promise<number> {
+  return printLines(readHistory({ directory: [], archive, since, until }));
 }
 
 function bad(message: string): MetricsError {

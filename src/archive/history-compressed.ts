@@ -1,0 +1,94 @@
+import { closeSync, lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Chunk, TimeRange } from '../store/chunks.js';
+import { openSegment, type Segment } from '../store/segments.js';
+import type { SegmentName } from '../store/shard.js';
+import { COMPRESSED, ENTRY, parseEntries, parseEntry, type SegmentEntry } from './entry.js';
+import { LineFeed } from './feed.js';
+import type { HistoryFile, Place } from './history-place.js';
+
+/** How often a segment is opened again that is replaced meanwhile, because a late writer made it longer. */
+const MAX_TRIES = 10;
+
+/** A compressed segment; it is opened only when its turn comes, for an archive has thousands. */
+export function compressedFile(place: Place, name: SegmentName, range: TimeRange): HistoryFile {
+  return { place, name, chunks: (withSpans) => chunksOf(place, name, range, withSpans) };
+}
+
+/** The text of a small file; undefined where there is none that can be read. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+interface OpenCompressed extends Segment {
+  /** Undefined where there is none. */
+  readonly entry: SegmentEntry | undefined;
+  /** Whether there is one that describes another file. */
+  readonly strange: boolean;
+}
+
+async function* chunksOf(
+  place: Place,
+  name: SegmentName,
+  { until, latenessMs }: TimeRange,
+  withSpans: boolean,
+): AsyncGenerator<Chunk, void, undefined> {
+  const file = open(place, name);
+  // What its retention deleted meanwhile is as if it had been asked for a moment later.
+  if (file === undefined) return;
+  const path = join(place.directory, `${name.name}${COMPRESSED}`);
+  const { gunzipUpToDamage } = await import('./history-gunzip.js');
+  const feed = new LineFeed(place.decoder);
+  let [bytes, records] = [0, 0];
+  place.files += 1;
+  try {
+    for await (const piece of gunzipUpToDamage(file.fd, file.stat.size)) {
+      bytes += piece.length;
+      const chunk = feed.take(piece, withSpans);
+      records += chunk.records.length;
+      place.bytes += chunk.bytes.length;
+      yield chunk;
+      const last = chunk.records.at(-1)?.time ?? -Infinity;
+      if (last - latenessMs > until) return;
+    }
+    // It is finished, so what has no newline is a record that was cut off.
+    if (feed.pending > 0) place.decoder.counts.torn += 1;
+    const problem = entryProblem(file, bytes);
+    if (problem !== undefined) place.unreadable.push({ file: path, reason: problem, records });
+  } catch (error) {
+    const { message } = error as Error;
+    place.unreadable.push({ file: path, reason: message, records });
+  } finally {
+    closeSync(file.fd);
+  }
+}
+
+function entryProblem({ entry, strange }: OpenCompressed, bytes: number): string | undefined {
+  if (strange) return 'its manifest entry describes another file';
+  if (entry === undefined || entry.bytes === bytes) return undefined;
+  return `it holds ${bytes} bytes, and ${entry.bytes} according to its manifest entry`;
+}
+
+function open(place: Place, name: SegmentName): OpenCompressed | undefined {
+  const { directory } = place;
+  const file = `${name.name}${COMPRESSED}`;
+  for (let tries = 1; ; tries += 1) {
+    const segment = openSegment(directory, { ...name, name: file });
+    if (segment === undefined) return undefined;
+    if ('reason' in segment) {
+      place.unreadable.push(segment);
+      return undefined;
+    }
+    // An entry is there before its segment, and knows the one before.
+    const text = readText(join(directory, `${file}${ENTRY}`)) ?? '';
+    const entry = parseEntry(text, segment.stat.size);
+    const known = entry !== undefined || parseEntries(text).entry === undefined;
+    const same = lstatSync(join(directory, file), { throwIfNoEntry: false })?.ino === segment.stat.ino;
+    if (known || same || tries === MAX_TRIES) return { ...segment, entry, strange: !known };
+    closeSync(segment.fd);
+  }
+}

@@ -1,0 +1,188 @@
+import { closeSync } from 'node:fs';
+import type { MetricRecord } from '../record.js';
+import type { Chunk, TimeRange } from '../store/chunks.js';
+import type { ReadCounts, ReadOptions } from '../store/reader.js';
+import { openSegments, type Segment } from '../store/segments.js';
+import type { HistoryFile, Place } from './history-place.js';
+import { findPlaces } from './history-places.js';
+import { plainFile } from './history-plain.js';
+import { isAllIn } from './history-reach.js';
+
+/**
+ * What {@link readHistory} can be told; every field is optional.
+ *
+ * @public
+ */
+export interface HistoryOptions extends Omit<ReadOptions, 'directory'> {
+  /**
+   * Directories of shards, which must exist where they are named; an empty list is none. A directory that holds an
+   * archive, or a copy of one, is read as that.
+   *
+   * @defaultValue `CFN_METRICS_DIR`, else `/dev/shm`, else `cfn-metrics-<uid>` in the temporary directory
+   */
+  readonly directory?: string | readonly string[] | undefined;
+  /**
+   * Archives to read as well; they must exist.
+   *
+   * @defaultValue none
+   */
+  readonly archive?: string | readonly string[] | undefined;
+}
+
+/**
+ * A directory that was read.
+ *
+ * @public
+ */
+export interface HistoryPlace {
+  /** Its path. */
+  readonly directory: string;
+  /** Whether it is read as an archive; otherwise it has shards and sealed segments. */
+  readonly archive: boolean;
+  /** What was seen in it so far. */
+  readonly counts: ReadCounts;
+}
+
+/** What the command line knows of the archive beside that. */
+export interface ArchiveKnowledge {
+  /**
+   * Whether the archive is made of the one directory that is read, so that it holds nothing of a time from which on
+   * everything is in there.
+   */
+  readonly own: boolean;
+}
+
+/**
+ * The records of a time range from RAM and from archives, each of them once. Made by {@link readHistory}.
+ *
+ * @remarks
+ * Reads as it is iterated; each iteration reads anew. What it gives is what was stored when the iteration began, however
+ * busy an archiver is meanwhile: of a file that exists more than once one copy is read, from RAM, else the plain one in
+ * the archive, else the compressed one. Compressed files are streamed; what is held in memory at a time is some hundred
+ * kilobytes a file that is open, and of an archive one file is open at a time.
+ *
+ * Of a compressed file that is damaged everything counts that stands before the damage. It is named in
+ * {@link History.counts}, as is what could not be read at all; neither fails the rest.
+ *
+ * @public
+ */
+export class History implements AsyncIterable<MetricRecord[]> {
+  readonly #places: readonly Place[];
+  readonly #range: TimeRange;
+  readonly #own: boolean;
+
+  /** @internal */
+  constructor(options: HistoryOptions, { own }: ArchiveKnowledge = { own: false }) {
+    this.#range = {
+      since: options.since ?? -Infinity,
+      until: options.until ?? Infinity,
+      latenessMs: options.maxLatenessMs ?? 60_000,
+    };
+    this.#own = own;
+    this.#places = findPlaces(options.directory, options.archive);
+  }
+
+  /** The directories that it reads, and what it saw in each of them so far. */
+  get places(): HistoryPlace[] {
+    return this.#places.map(({ directory, archive, counts }) => ({ directory, archive, counts }));
+  }
+
+  /** What was seen so far in all of them; `records` also counts those outside the time range that had to be read. */
+  get counts(): ReadCounts {
+    const total = { records: 0, torn: 0, foreign: 0, files: 0, bytes: 0 };
+    for (const { counts } of this.#places) {
+      for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += counts[key];
+    }
+    return { ...total, unreadable: this.#places.flatMap(({ unreadable }) => unreadable) };
+  }
+
+  /**
+   * Reads, file after file: the archives first, then the sealed segments and last the live files in RAM. Records of one
+   * writer come in the order in which it stored them.
+   *
+   * @returns Batches of records.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<MetricRecord[], void, undefined> {
+    const { since, until } = this.#range;
+    const open: Segment[] = [];
+    try {
+      for (const file of await this.#open(open)) {
+        for await (const { records } of file.chunks(false)) {
+          const wanted = records.filter(({ time }) => time >= since && time < until);
+          if (wanted.length > 0) yield wanted;
+        }
+      }
+    } finally {
+      for (const { fd } of open) closeSync(fd);
+    }
+  }
+
+  /**
+   * Reads the lines of the records, byte for byte as they were stored, those of all shards merged by their time. A line
+   * that a torn one precedes without a newline is given without that; bytes that are no UTF-8 become U+FFFD.
+   *
+   * @remarks
+   * Lines of one shard stay in the order in which they were stored: a late one is as late here, and everything else is
+   * in the order of time.
+   *
+   * @param wanted - Which of the records are wanted; all of the time range where it is left out.
+   * @returns Whole lines, newlines included, some at a time.
+   */
+  async *lines(wanted?: (record: MetricRecord) => boolean): AsyncGenerator<Uint8Array, void, undefined> {
+    const { since, until } = this.#range;
+    const open: Segment[] = [];
+    try {
+      const chains = new Map<string, HistoryFile[]>();
+      for (const file of await this.#open(open)) {
+        const chain = `${this.#places.indexOf(file.place)} ${file.name.shard}`;
+        chains.set(chain, [...(chains.get(chain) ?? []), file]);
+      }
+      const { mergeLines } = await import('./history-merge.js');
+      yield* mergeLines([...chains.values()].map(chunksOfAll), (record) => {
+        const { time } = record;
+        return time >= since && time < until && wanted?.(record) !== false;
+      });
+    } finally {
+      for (const { fd } of open) closeSync(fd);
+    }
+  }
+
+  /** Opens what is in RAM, and finds what of the archives is to be read beside that. */
+  async #open(open: Segment[]): Promise<HistoryFile[]> {
+    const hot: HistoryFile[] = [];
+    const inodes = new Set<string>();
+    for (const place of this.#places) {
+      if (place.archive) continue;
+      for (const segment of openSegments(place.directory, place.unreadable)) {
+        open.push(segment);
+        const inode = `${segment.stat.dev}:${segment.stat.ino}`;
+        // A directory may be named twice.
+        if (inodes.has(inode)) continue;
+        inodes.add(inode);
+        hot.push(plainFile(place, segment, this.#range));
+      }
+    }
+    const archives = this.#places.filter(({ archive }) => archive);
+    const { since, latenessMs } = this.#range;
+    if (archives.length === 0 || (this.#own && isAllIn(open, since - latenessMs))) return hot;
+    const { findArchived } = await import('./history-archive.js');
+    return [...(await findArchived(archives, [...open], this.#range, open)), ...hot];
+  }
+}
+
+/**
+ * Reads the records of a time range from shards, sealed segments and archives, each record once.
+ *
+ * @param options - Where, and from when to when.
+ * @throws MetricsError `ERR_METRICS_OPTION` where an option or a variable is bad; `ERR_METRICS_DIRECTORY` where a named
+ * directory or archive is missing or is none. A missing default directory is empty.
+ *
+ * @public
+ */
+export function readHistory(options: HistoryOptions = {}): History {
+  return new History(options);
+}
+
+async function* chunksOfAll(files: readonly HistoryFile[]): AsyncGenerator<Chunk, void, undefined> {
+  for (const file of files) yield* file.chunks(true);
+}
