@@ -1,4 +1,3 @@
-import { MetricsError } from '../errors.js';
 import { formatNumber } from '../json.js';
 import { parseRecord } from '../parse.js';
 import {
@@ -64,26 +63,30 @@ export function saveSnapshot(
 /**
  * Loads what was saved into an empty state.
  *
- * @returns Whether there was a snapshot that says where to go on: one of this boot, whole, and of the same subject. Where
- * there is none the state must be thrown away, for it may have been filled in part.
+ * @returns Where to go on reading; undefined where there is no snapshot, or none of this boot and subject that is whole. Then the
+ * state must be thrown away, for it may have been filled in part.
  * @throws a system error where it cannot be read.
  */
-export function loadSnapshot(path: string, state: CumulativeState, subject: string, now: number): boolean {
-  const snapshot = loadPosition(path) as Partial<Snapshot> | undefined;
-  if (snapshot?.version !== VERSION || snapshot.subject !== subject) return false;
-  const { series, overflow, streams, forgottenUntil = null } = snapshot;
-  try {
-    for (const record of parseAll(series)) restore(state, record, false, now);
-    for (const record of parseAll(overflow)) restore(state, record, true, now);
-    for (const record of parseAll(streams)) {
-      if (record.type === 'updowncounter') restore(state, record, false, now);
-      else state.streams.restore(state.streamOf(record), record);
-    }
-    state.streams.forgottenUntil = forgottenUntil ?? -Infinity;
-    return true;
-  } catch {
-    return false;
+export function loadSnapshot(
+  path: string,
+  state: CumulativeState,
+  subject: string,
+  now: number,
+): Position | undefined {
+  const snapshot = loadPosition(path) as Snapshot | undefined;
+  if (snapshot?.version !== VERSION || snapshot.subject !== subject) return undefined;
+  const series = parseAll(snapshot.series);
+  const overflow = parseAll(snapshot.overflow);
+  const streams = parseAll(snapshot.streams);
+  if (series === undefined || overflow === undefined || streams === undefined) return undefined;
+  for (const record of series) restore(state, record, false, now);
+  for (const record of overflow) restore(state, record, true, now);
+  for (const record of streams) {
+    if (record.type === 'updowncounter') restore(state, record, false, now);
+    else state.streams.restore(state.streamOf(record), record);
   }
+  state.streams.forgottenUntil = snapshot.forgottenUntil ?? -Infinity;
+  return { boot: snapshot.boot, files: snapshot.files };
 }
 
 function restore(state: CumulativeState, record: MetricRecord, overflow: boolean, now: number): void {
@@ -134,15 +137,8 @@ function formatLine(record: MetricRecord): string {
   );
 }
 
-function parseAll(lines: unknown): MetricRecord[] {
-  if (!Array.isArray(lines)) throw unusable();
-  return lines.map((line) => {
-    const record = typeof line === 'string' ? parseRecord(line) : undefined;
-    if (record === undefined) throw unusable();
-    return record;
-  });
-}
-
-function unusable(): MetricsError {
-  return new MetricsError('ERR_METRICS_STORE', 'the snapshot is damaged');
+function parseAll(lines: unknown): MetricRecord[] | undefined {
+  if (!Array.isArray(lines)) return undefined;
+  const records = lines.map((line) => (typeof line === 'string' ? parseRecord(line) : undefined));
+  return records.every((record) => record !== undefined) ? records : undefined;
 }

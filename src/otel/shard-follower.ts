@@ -3,6 +3,7 @@ import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import { shardDirectory } from '../store/directory.js';
 import type { LineCounts } from '../store/lines.js';
+import type { Position } from '../store/position.js';
 import { requireDirectory } from '../store/reader.js';
 import { Tail } from '../store/tail.js';
 import { CumulativeState, type CumulativeSettings } from './cumulative.js';
@@ -149,22 +150,19 @@ export class ShardFollower {
 
   #open(): Tail {
     const { directory, snapshotFile, from } = this.#settings;
-    const { signal } = this.#stop;
-    if (snapshotFile !== undefined && this.#load(snapshotFile)) {
-      if (from === 'end') this.#markReported();
-      // the snapshot says where it was read to, in the form of a saved position
-      return new Tail({ directory, signal, positionFile: snapshotFile });
-    }
-    this.#state = new CumulativeState(this.#settings);
-    return new Tail({ directory, signal, from });
+    const saved = snapshotFile === undefined ? undefined : this.#load(snapshotFile);
+    // what was loaded in part only is of no use
+    if (saved === undefined) this.#state = new CumulativeState(this.#settings);
+    else if (from === 'end') this.#markReported();
+    return new Tail({ directory, signal: this.#stop.signal, from: saved ?? from });
   }
 
-  #load(snapshotFile: string): boolean {
+  #load(snapshotFile: string): Position | undefined {
     try {
       return loadSnapshot(snapshotFile, this.#state, this.#subject(), Date.now());
     } catch (cause) {
       this.#trouble = snapshotTrouble(snapshotFile, 'loaded', cause);
-      return false;
+      return undefined;
     }
   }
 
