@@ -1,95 +1,82 @@
 import type { MetricRecord, RecordType } from '../record.js';
 import { ExplicitHistogram } from './explicit-histogram.js';
 import { ExponentialHistogram } from './exponential-histogram.js';
-import { quantile } from './quantile.js';
+import { HistogramAggregate } from './histogram-aggregate.js';
+import { Measured } from './measured.js';
+import type { Memory } from './memory.js';
 import type { Statistics } from './statistics.js';
-import { seriesOf, Streams } from './streams.js';
-import { meanOf, Sum, sumOf, Values } from './values.js';
+import { seriesOf, type Streams } from './streams.js';
+import { Sum } from './sums.js';
+
+/** What statistics are asked for. */
+export interface Asked {
+  /** Length of the window; null where it has none. */
+  readonly seconds: number | null;
+  /** Quantiles beside those that every group has. */
+  readonly quantiles: readonly number[];
+}
 
 /** What a group of records of one type adds up to. */
 export interface Aggregate {
   /** Takes one more record of the group's type. */
   add(record: MetricRecord): void;
   /** The statistics of all that was added so far. */
-  statistics(): Statistics;
+  statistics(asked: Asked): Statistics;
 }
 
 /**
  * Makes the aggregate for records of one type.
  *
  * @param type - The type of all records that will be added.
- * @param since - Unix milliseconds of the window's begin, -Infinity where it has none.
+ * @param streams - What cumulative points mean; may be shared by groups of one metric that have no record in common.
+ * @param memory - What the raw values of all groups may take.
  */
-export function createAggregate(type: RecordType, since: number): Aggregate {
+export function createAggregate(type: RecordType, streams: Streams, memory: Memory): Aggregate {
   switch (type) {
     case 'gauge':
-      return new GaugeAggregate();
+      return new GaugeAggregate(memory);
     case 'counter':
-      return new CounterAggregate(since);
+      return new CounterAggregate(streams, memory);
     case 'updowncounter':
-      return new UpDownCounterAggregate();
+      return new UpDownCounterAggregate(memory);
     case 'histogram':
-      return new ExplicitHistogram(since);
+      return new HistogramAggregate(new ExplicitHistogram(), streams);
     case 'exponential_histogram':
-      return new ExponentialHistogram(since);
-  }
-}
-
-/** Numbers with those that are none counted apart. */
-class Measured {
-  readonly #values = new Values();
-  #nan = 0;
-
-  push(value: number): void {
-    if (!Number.isNaN(value)) this.#values.push(value);
-    else this.#nan += 1;
-  }
-
-  /** Statistics of the numbers, with another sum than theirs where that says more. */
-  statistics(sum?: number): Statistics {
-    const sorted = this.#values.sorted();
-    const count = sorted.length;
-    const total = sumOf(sorted);
-    const empty = count === 0;
-    return {
-      count,
-      sum: sum ?? total,
-      avg: empty ? null : meanOf(sorted, total),
-      min: empty ? null : sorted[0]!,
-      max: empty ? null : sorted[count - 1]!,
-      p50: empty ? null : quantile(sorted, 0.5),
-      p95: empty ? null : quantile(sorted, 0.95),
-      p99: empty ? null : quantile(sorted, 0.99),
-      exact: true,
-      nan: this.#nan,
-    };
+      return new HistogramAggregate(new ExponentialHistogram(), streams);
   }
 }
 
 /** Every point counts. */
 class GaugeAggregate implements Aggregate {
-  readonly #measured = new Measured();
+  readonly #measured: Measured;
+
+  constructor(memory: Memory) {
+    this.#measured = new Measured(memory);
+  }
 
   add(record: MetricRecord): void {
+    this.#measured.see(record);
     this.#measured.push(record.value);
   }
 
-  statistics(): Statistics {
-    return this.#measured.statistics();
+  statistics(asked: Asked): Statistics {
+    return this.#measured.statistics(asked, { rate: null, delta: this.#measured.moved });
   }
 }
 
 /** Increments count: a delta as it is, a cumulative point by how far it has risen. */
 class CounterAggregate implements Aggregate {
-  readonly #measured = new Measured();
+  readonly #measured: Measured;
   readonly #streams: Streams;
 
-  constructor(since: number) {
-    this.#streams = new Streams(since);
+  constructor(streams: Streams, memory: Memory) {
+    this.#measured = new Measured(memory);
+    this.#streams = streams;
   }
 
   add(record: MetricRecord): void {
     const { value } = record;
+    this.#measured.see(record);
     // A cumulative NaN must not become what the next point is compared with.
     if (record.temporality === undefined || Number.isNaN(value)) {
       this.#measured.push(value);
@@ -103,18 +90,27 @@ class CounterAggregate implements Aggregate {
     }
   }
 
-  statistics(): Statistics {
-    return this.#measured.statistics();
+  statistics(asked: Asked): Statistics {
+    const { sum } = this.#measured;
+    return this.#measured.statistics(asked, {
+      rate: asked.seconds === null ? null : sum / asked.seconds,
+      delta: sum,
+    });
   }
 }
 
 /** Points count as they are; the sum is what deltas add up to, and the last value of each cumulative series. */
 class UpDownCounterAggregate implements Aggregate {
-  readonly #measured = new Measured();
+  readonly #measured: Measured;
   readonly #deltas = new Sum();
-  readonly #last = new Map<string, MetricRecord>();
+  readonly #levels = new Map<string, { first: MetricRecord; last: MetricRecord }>();
+
+  constructor(memory: Memory) {
+    this.#measured = new Measured(memory);
+  }
 
   add(record: MetricRecord): void {
+    this.#measured.see(record);
     this.#measured.push(record.value);
     if (Number.isNaN(record.value)) return;
     if (record.temporality === undefined) {
@@ -123,12 +119,21 @@ class UpDownCounterAggregate implements Aggregate {
     }
     // Not by start: when a writer starts a series anew, its older value no longer holds.
     const series = seriesOf(record);
-    const last = this.#last.get(series);
-    if (last === undefined || record.time >= last.time) this.#last.set(series, record);
+    const level = this.#levels.get(series);
+    if (level === undefined) this.#levels.set(series, { first: record, last: record });
+    else if (record.time >= level.last.time) level.last = record;
+    else if (record.time < level.first.time) level.first = record;
   }
 
-  statistics(): Statistics {
-    const terms = [this.#deltas.total, ...Array.from(this.#last.values(), (record) => record.value)];
-    return this.#measured.statistics(sumOf(terms));
+  statistics(asked: Asked): Statistics {
+    const sum = new Sum();
+    const delta = new Sum();
+    sum.add(this.#deltas.total);
+    delta.add(this.#deltas.total);
+    for (const { first, last } of this.#levels.values()) {
+      sum.add(last.value);
+      delta.add(last.value - first.value);
+    }
+    return this.#measured.statistics(asked, { sum: sum.total, rate: null, delta: delta.total });
   }
 }

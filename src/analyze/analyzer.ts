@@ -1,8 +1,12 @@
 import { DROPPED, type MetricRecord, TARGET_INFO } from '../record.js';
-import { type Aggregate, createAggregate } from './aggregate.js';
+import { type Aggregate, type Asked, createAggregate } from './aggregate.js';
 import { matchesGlob } from './glob.js';
 import { compareText, type Group, MetricGroups } from './groups.js';
-import { type AnalyzeOptions, type Query, readQuery } from './options.js';
+import { Memory } from './memory.js';
+import type { AnalyzeOptions } from './options.js';
+import { type Query, readQuery } from './query.js';
+import { countOver, type Over, topOf } from './ranking.js';
+import { Streams } from './streams.js';
 
 /**
  * The answer of {@link analyze}.
@@ -12,10 +16,20 @@ import { type AnalyzeOptions, type Query, readQuery } from './options.js';
 export interface Analysis {
   /** The `since` that was asked for, else the time of the earliest record that counted; ISO 8601, null without either. */
   readonly since: string | null;
-  /** The `until` that was asked for, else the time of the latest record that counted; ISO 8601, null without either. */
+  /**
+   * The `until` that was asked for, else the time of the latest record that counted, or of `now` where that is later and
+   * there is a `since`; ISO 8601, null without any.
+   */
   readonly until: string | null;
-  /** By metric, then in the order of the keys they are grouped by; numbered agents by number. */
+  /**
+   * By metric, then in the order of the keys they are grouped by; numbered agents by number. With `top` the largest of
+   * each metric first; with time buckets those of a group one after the other.
+   */
   readonly groups: readonly Group[];
+  /** How many groups are over the limit that was asked for, by metric; absent where none was. */
+  readonly over?: readonly Over[] | undefined;
+  /** Metrics that come in several types or units, and so in several groups that nothing else tells apart. */
+  readonly mixed: readonly string[];
   /** Records that counted. */
   readonly records: number;
   /** Records that writers could not store and reported in this time, whatever metrics and agents were asked for. */
@@ -27,8 +41,10 @@ export interface Analysis {
  *
  * @remarks
  * Reads the records once, in any order of agents and metrics, but those of one cumulative series in the order they
- * were written. Keeps 8 to 16 bytes for each value of gauges and counters, the last point of each cumulative series,
- * and of histograms their buckets. What the statistics of each type mean is told in `docs/statistics.md`.
+ * were written. Keeps 8 bytes for each value of gauges and counters, up to `maxMemoryBytes`, the last point of each
+ * cumulative series, and of histograms their buckets. What the statistics of each type mean is told in
+ * `docs/statistics.md`. For records that come one after the other, from a stream for instance, there is
+ * {@link Analyzer}.
  *
  * The metrics `target_info` and `cfn.metrics.dropped` are about writers, and make no groups.
  *
@@ -38,7 +54,7 @@ export interface Analysis {
  * @public
  */
 export function analyze(records: Iterable<MetricRecord>, options: AnalyzeOptions = {}): Analysis {
-  const analyzer = new Analyzer(readQuery(options));
+  const analyzer = new Analyzer(options);
   for (const record of records) analyzer.add(record);
   return analyzer.analysis();
 }
@@ -46,20 +62,40 @@ export function analyze(records: Iterable<MetricRecord>, options: AnalyzeOptions
 /** What becomes of the records of one metric. */
 type Destination = MetricGroups | Aggregate | undefined;
 
-class Analyzer {
+/**
+ * Computes what {@link analyze} does, of records that are handed over one by one.
+ *
+ * @example
+ * ```ts
+ * const analyzer = new Analyzer({ groupBy: ['agent'] });
+ * for await (const record of records) analyzer.add(record);
+ * console.log(analyzer.analysis().groups);
+ * ```
+ *
+ * @public
+ */
+export class Analyzer {
   readonly #query: Query;
   readonly #destinations = new Map<string, Destination>();
-  readonly #groups: [metric: string, groups: MetricGroups][] = [];
+  readonly #metrics: [metric: string, groups: MetricGroups][] = [];
+  readonly #memory: Memory;
   readonly #dropped: Aggregate;
   #records = 0;
   #earliest = Infinity;
   #latest = -Infinity;
 
-  constructor(query: Query) {
-    this.#query = query;
-    this.#dropped = createAggregate('counter', query.since);
+  /**
+   * Starts without records.
+   *
+   * @throws MetricsError `ERR_METRICS_OPTION` where an option is not what it must be.
+   */
+  constructor(options: AnalyzeOptions = {}) {
+    this.#query = readQuery(options);
+    this.#memory = new Memory(this.#query.maxMemoryBytes);
+    this.#dropped = createAggregate('counter', new Streams(this.#query.since), this.#memory);
   }
 
+  /** Takes a record; one that was not asked for changes nothing. */
   add(record: MetricRecord): void {
     const { time, metric } = record;
     const { since, until, agents } = this.#query;
@@ -80,24 +116,40 @@ class Analyzer {
     destination.add(record);
   }
 
+  /** The statistics of all records so far. More may be added afterwards. */
   analysis(): Analysis {
-    const { since, until } = this.#query;
+    const { since, until, now, top, over } = this.#query;
+    const from = Number.isFinite(since) ? since : this.#earliest;
+    const open = Number.isFinite(since) ? Math.max(this.#latest, now) : this.#latest;
+    const to = Number.isFinite(until) ? until : open;
+    const asked = (begin: number | undefined): Asked => this.#asked(from, to, begin);
+    this.#metrics.sort(([a], [b]) => compareText(a, b));
+    const series = this.#metrics.flatMap(([, groups]) => groups.groups(asked));
+    const kept = top === undefined ? series : topOf(series, top.n, top.by);
     return {
-      since: isoTime(Number.isFinite(since) ? since : this.#earliest),
-      until: isoTime(Number.isFinite(until) ? until : this.#latest),
-      groups: this.#groups.sort(([a], [b]) => compareText(a, b)).flatMap(([, groups]) => groups.groups()),
+      since: isoTime(from),
+      until: isoTime(to),
+      groups: kept.flat(),
+      ...(over !== undefined && { over: countOver(series.flat(), over.limit, over.by) }),
+      mixed: this.#metrics.filter(([, groups]) => groups.kinds > 1).map(([metric]) => metric),
       records: this.#records,
-      dropped: this.#dropped.statistics().sum ?? 0,
+      dropped: this.#dropped.statistics(asked(undefined)).sum ?? 0,
     };
+  }
+
+  #asked(from: number, to: number, begin: number | undefined): Asked {
+    const { stepMs = 0, quantiles } = this.#query;
+    const lengthMs = begin === undefined ? to - from : Math.min(begin + stepMs, to) - Math.max(begin, from);
+    return { seconds: lengthMs > 0 && Number.isFinite(lengthMs) ? lengthMs / 1000 : null, quantiles };
   }
 
   #destination(metric: string): Destination {
     if (metric === TARGET_INFO) return undefined;
     if (metric === DROPPED) return this.#dropped;
-    const { metrics, keys, since } = this.#query;
+    const { metrics } = this.#query;
     if (metrics !== undefined && !metrics.some((pattern) => matchesGlob(pattern, metric))) return undefined;
-    const groups = new MetricGroups(metric, keys, since);
-    this.#groups.push([metric, groups]);
+    const groups = new MetricGroups(metric, this.#query, this.#memory);
+    this.#metrics.push([metric, groups]);
     return groups;
   }
 }

@@ -56,3 +56,41 @@ export function blendBuckets(buckets: readonly Bucket[]): readonly Bucket[] {
     { lower: edge, upper: edges[i + 1] ?? edge, count: between[i]! },
   ]);
 }
+
+/**
+ * Between what limits something lies, both included.
+ *
+ * @public
+ */
+export interface QuantileRange {
+  /** It is not less. */
+  readonly low: number;
+  /** It is not more. */
+  readonly high: number;
+}
+
+/**
+ * Where the measurement at a rank can be at all, wherever in their buckets the others are.
+ *
+ * @param buckets - Whole ones, which may overlap.
+ * @param rank - From 0 to the total of the counts, itself excluded.
+ */
+export function rangeOfRank(buckets: readonly Bucket[], rank: number): QuantileRange {
+  return {
+    // Each at its lowest: so far down the one at this rank may be.
+    low: valueAt(buckets, rank, ({ lower }) => lower),
+    high: valueAt(buckets, rank, ({ upper }) => upper),
+  };
+}
+
+function valueAt(buckets: readonly Bucket[], rank: number, place: (bucket: Bucket) => number): number {
+  const sorted = buckets.toSorted((a, b) => (place(a) < place(b) ? -1 : place(a) > place(b) ? 1 : 0));
+  let left = rank;
+  let last = NaN;
+  for (const bucket of sorted) {
+    last = place(bucket);
+    if (left < bucket.count) return last;
+    left -= bucket.count;
+  }
+  return last;
+}

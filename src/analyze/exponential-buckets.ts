@@ -1,7 +1,5 @@
-import { locate } from './moments.js';
-
 /**
- * Most buckets on either side; with more the resolution is halved until they fit.
+ * Most buckets on either side of merged points.
  *
  * @remarks
  * 32 KiB a side. Values that span 32 powers of two (1 ms to 50 days) keep scale 7, buckets 0.54 % wide.
@@ -75,6 +73,16 @@ export class ExponentialBuckets implements ExponentialCounts {
   zeroCount = 0;
   readonly positive = new Side();
   readonly negative = new Side();
+  readonly #maxBuckets: number;
+
+  /**
+   * Starts empty.
+   *
+   * @param maxBuckets - Most buckets on either side; with more the resolution is halved until they fit.
+   */
+  constructor(maxBuckets = MAX_BUCKETS) {
+    this.#maxBuckets = maxBuckets;
+  }
 
   /** Adds the counts of another histogram, or with a sign of -1 takes them away. */
   add(other: ExponentialCounts, sign: 1 | -1 = 1): void {
@@ -95,33 +103,69 @@ export class ExponentialBuckets implements ExponentialCounts {
     return this.zeroCount < 0 || sides.some((counts) => counts.some((count) => count < 0));
   }
 
+  /** How many were counted. */
+  get count(): number {
+    return totalOf(this.negative.bucketCounts) + this.zeroCount + totalOf(this.positive.bucketCounts);
+  }
+
+  /** How far a number may be from another in its bucket, as a part of it: the width of a bucket, 2^(2^-scale) - 1. */
+  get error(): number {
+    const none = this.positive.bucketCounts.length === 0 && this.negative.bucketCounts.length === 0;
+    return none ? 0 : 2 ** (2 ** -this.scale) - 1;
+  }
+
   /**
-   * An estimate of a quantile, or null where there are no counts.
+   * About the number that would stand at a rank if all were sorted; undefined where there are not so many.
    *
    * @remarks
-   * Within a bucket the logarithm is interpolated, not the value, as Prometheus does for native histograms
+   * It is in the bucket of that number. Within the bucket the logarithm is interpolated, not the value, as Prometheus
+   * does for native histograms
    * (https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile): it takes measurements to be
    * spread in the bucket as they would be over the buckets of a higher scale.
+   *
+   * @param rank - From 0 to {@link ExponentialBuckets.count}, itself excluded.
    */
-  quantile(q: number): number | null {
-    const { positive, negative } = this;
-    const below = negative.bucketCounts.length;
-    // From the most negative value to the most positive one.
-    const counts = [...negative.bucketCounts.toReversed(), this.zeroCount, ...positive.bucketCounts];
-    const place = locate(counts, counts.reduce((total, count) => total + count, 0) * q);
-    if (place === undefined) return null;
-    const { index, fraction } = place;
+  atRank(rank: number): number | undefined {
+    const { positive, negative, zeroCount } = this;
     const step = 2 ** -this.scale;
-    if (index === below) return 0;
-    if (index > below) return 2 ** ((positive.offset + index - below - 1 + fraction) * step);
-    return -(2 ** ((negative.offset + below - index - fraction) * step));
+    let left = rank;
+    // From the most negative value to the most positive one.
+    for (let i = negative.bucketCounts.length - 1; i >= 0; i -= 1) {
+      const count = negative.bucketCounts[i]!;
+      if (left < count) return -(2 ** ((negative.offset + i + 1 - (left + 0.5) / count) * step));
+      left -= count;
+    }
+    if (left < zeroCount) return 0;
+    left -= zeroCount;
+    for (let i = 0; i < positive.bucketCounts.length; i += 1) {
+      const count = positive.bucketCounts[i]!;
+      if (left < count) return 2 ** ((positive.offset + i + (left + 0.5) / count) * step);
+      left -= count;
+    }
+    return undefined;
+  }
+
+  /** The standard deviation from a mean, with all numbers of a bucket taken to be at its middle, as Prometheus has it. */
+  deviation(mean: number): number {
+    const step = 2 ** -this.scale;
+    let squares = this.zeroCount * mean ** 2;
+    for (const [sign, { offset, bucketCounts }] of [
+      [-1, this.negative] as const,
+      [1, this.positive] as const,
+    ]) {
+      for (let i = 0; i < bucketCounts.length; i += 1) {
+        if (bucketCounts[i]! === 0) continue;
+        squares += bucketCounts[i]! * (sign * 2 ** ((offset + i + 0.5) * step) - mean) ** 2;
+      }
+    }
+    return Math.sqrt(squares / this.count);
   }
 
   /** The highest scale that neither histogram exceeds and that both fit into. */
   #commonScale(other: ExponentialCounts): number {
     let scale = Math.min(this.scale, other.scale);
     for (const side of ['positive', 'negative'] as const) {
-      while (this.#span(other, side, scale) > MAX_BUCKETS) scale -= 1;
+      while (this.#span(other, side, scale) > this.#maxBuckets) scale -= 1;
     }
     return scale;
   }
@@ -135,6 +179,12 @@ export class ExponentialBuckets implements ExponentialCounts {
     }
     return Math.max(theirs.last, ours.last) - Math.min(theirs.first, ours.first) + 1;
   }
+}
+
+function totalOf(counts: Float64Array): number {
+  let total = 0;
+  for (let i = 0; i < counts.length; i += 1) total += counts[i]!;
+  return total;
 }
 
 /** The index of a bucket when the scale is lower by `shift`; as numbers, because offsets may need more than 32 bits. */

@@ -1,65 +1,148 @@
-import type { MetricRecord } from '../record.js';
-import type { Aggregate } from './aggregate.js';
+import { MetricsError } from '../errors.js';
+import { histogramProblem, type MetricRecord } from '../record.js';
 import { ExponentialBuckets, type ExponentialCounts } from './exponential-buckets.js';
 import { Moments } from './moments.js';
-import type { Statistics } from './statistics.js';
-import { Streams } from './streams.js';
+import { checkQuantile, interpolate } from './quantile.js';
 
 const NO_BUCKETS = { offset: 0, bucketCounts: [] };
 
-/** Exponential histograms of one group, merged at the lowest scale among them. */
-export class ExponentialHistogram implements Aggregate {
+/**
+ * A point of an exponential histogram, such as a record of type `exponential_histogram` is.
+ *
+ * @public
+ */
+export type ExponentialPoint = Pick<
+  MetricRecord,
+  'count' | 'sum' | 'min' | 'max' | 'scale' | 'zeroCount' | 'positive' | 'negative'
+>;
+
+/**
+ * Exponential histograms merged into one, at the lowest scale among them.
+ *
+ * @remarks
+ * After https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram: a bucket of a lower scale is
+ * a pair of those above it, so that merging loses no count, and its order means nothing. There are at most 4,096 buckets
+ * a side; where values span more, the scale falls until they fit.
+ *
+ * @example
+ * ```ts
+ * const merged = new ExponentialHistogram();
+ * for (const record of records) if (record.type === 'exponential_histogram') merged.add(record);
+ * console.log(merged.quantile(0.99), merged.error);
+ * ```
+ *
+ * @public
+ */
+export class ExponentialHistogram {
   readonly #moments = new Moments();
   readonly #buckets = new ExponentialBuckets();
-  readonly #streams: Streams;
 
-  /** Starts empty; see {@link Streams} for the window's begin. */
-  constructor(since: number) {
-    this.#streams = new Streams(since);
+  /**
+   * Adds a delta point: all that it counted.
+   *
+   * @returns This histogram.
+   * @throws MetricsError `ERR_METRICS_RECORD` where it is no point of an exponential histogram.
+   */
+  add(point: ExponentialPoint): this {
+    const problem = histogramProblem({ ...point, type: 'exponential_histogram' });
+    if (problem !== undefined) throw new MetricsError('ERR_METRICS_RECORD', problem);
+    this.include(point);
+    return this;
   }
 
-  /** Adds a point: all of it, or what a cumulative one has more than the one before. */
-  add(record: MetricRecord): void {
-    const before = record.temporality === undefined ? 'whole' : this.#streams.advance(record);
-    if (before === 'baseline') return;
-    if (before === 'whole') {
-      this.#moments.add(record);
-      this.#buckets.add(countsOf(record));
+  /**
+   * Adds all that another histogram counted.
+   *
+   * @returns This histogram.
+   */
+  merge(other: ExponentialHistogram): this {
+    this.#moments.merge(other.#moments);
+    this.#buckets.add(other.#buckets);
+    return this;
+  }
+
+  /**
+   * Adds a valid point, or what it has more than the one before it in its cumulative stream.
+   *
+   * @internal
+   */
+  include(point: ExponentialPoint, before?: ExponentialPoint): void {
+    if (before === undefined) {
+      this.#moments.add(point);
+      this.#buckets.add(countsOf(point));
       return;
     }
     const difference = new ExponentialBuckets();
-    difference.add(countsOf(record));
+    difference.add(countsOf(point));
     difference.add(countsOf(before), -1);
     // Less than before without a new start: what was lost is unknown, so counting starts anew.
-    if (difference.overdrawn || (record.count ?? 0) < (before.count ?? 0)) return;
-    this.#moments.add(record, before);
+    if (difference.overdrawn || (point.count ?? 0) < (before.count ?? 0)) return;
+    this.#moments.add(point, before);
     this.#buckets.add(difference);
   }
 
-  /** Statistics; quantiles are off by less than the width of a bucket, and never outside of minimum and maximum. */
-  statistics(): Statistics {
-    const { count, sum, avg, min, max } = this.#moments;
-    return {
-      count,
-      sum,
-      avg,
-      min,
-      max,
-      p50: this.#quantile(0.5),
-      p95: this.#quantile(0.95),
-      p99: this.#quantile(0.99),
-      exact: false,
-      nan: 0,
-    };
+  /** How many measurements. */
+  get count(): number {
+    return this.#moments.count;
   }
 
-  #quantile(q: number): number | null {
-    const estimate = this.#buckets.quantile(q);
-    const { count, low, high } = this.#moments;
-    return estimate === null || count === 0 ? estimate : Math.min(Math.max(estimate, low), high);
+  /** Their sum; null where a point had none. */
+  get sum(): number | null {
+    return this.#moments.sum;
+  }
+
+  /** Their mean; null of nothing, and where a point had no sum. */
+  get avg(): number | null {
+    return this.#moments.avg;
+  }
+
+  /** The smallest; null where it is not known. */
+  get min(): number | null {
+    return this.#moments.min;
+  }
+
+  /** The largest; null where it is not known. */
+  get max(): number | null {
+    return this.#moments.max;
+  }
+
+  /** The standard deviation of the population, estimated from the middles of the buckets; null without a mean. */
+  get stddev(): number | null {
+    const { avg } = this.#moments;
+    return avg === null || this.#buckets.count === 0 ? null : this.#buckets.deviation(avg);
+  }
+
+  /** No quantile is further from the exact one than this part of it: the width of a bucket, 0.0054 at scale 7. */
+  get error(): number | null {
+    return this.#buckets.count === 0 ? null : this.#buckets.error;
+  }
+
+  /**
+   * Estimates a quantile.
+   *
+   * @remarks
+   * Interpolates between the measurements beside it as {@link quantile} does, each taken from its place in its bucket,
+   * and never leaves minimum and maximum.
+   *
+   * @param q - 0 to 1.
+   * @returns Null of nothing.
+   * @throws MetricsError `ERR_METRICS_OPTION` where `q` is not between 0 and 1.
+   */
+  quantile(q: number): number | null {
+    checkQuantile('q', q);
+    const { count } = this.#buckets;
+    if (count === 0) return null;
+    const h = (count - 1) * q;
+    const index = Math.floor(h);
+    return interpolate(this.#atRank(index), this.#atRank(Math.ceil(h)), h - index);
+  }
+
+  #atRank(rank: number): number {
+    const { low, high } = this.#moments;
+    return Math.min(Math.max(this.#buckets.atRank(rank)!, low), high);
   }
 }
 
-function countsOf({ scale = 0, zeroCount = 0, positive, negative }: MetricRecord): ExponentialCounts {
+function countsOf({ scale = 0, zeroCount = 0, positive, negative }: ExponentialPoint): ExponentialCounts {
   return { scale, zeroCount, positive: positive ?? NO_BUCKETS, negative: negative ?? NO_BUCKETS };
 }

@@ -1,5 +1,8 @@
 import type { MetricRecord } from '../record.js';
-import { Sum } from './values.js';
+import { Sum } from './sums.js';
+
+/** What every point of a histogram says, whatever its buckets are. */
+type Point = Pick<MetricRecord, 'count' | 'sum' | 'min' | 'max'>;
 
 /** Count, sum, minimum and maximum of histogram points. */
 export class Moments {
@@ -21,7 +24,7 @@ export class Moments {
    * The minimum of a cumulative point may be older than the window. It is surely in the window only where it is new;
    * otherwise it is a limit and no more.
    */
-  add(record: MetricRecord, before?: MetricRecord): void {
+  add(record: Point, before?: Point): void {
     const count = (record.count ?? 0) - (before?.count ?? 0);
     if (count <= 0) return;
     this.count += count;
@@ -38,6 +41,17 @@ export class Moments {
     if (max !== undefined && (before === undefined || max > (before.max ?? NaN))) {
       this.#largest = Math.max(this.#largest, max);
     }
+  }
+
+  /** Adds what others came to. */
+  merge(other: Moments): void {
+    this.count += other.count;
+    this.#sum.merge(other.#sum);
+    this.#hasSum &&= other.#hasSum;
+    this.low = Math.min(this.low, other.low);
+    this.high = Math.max(this.high, other.high);
+    this.#smallest = Math.min(this.#smallest, other.#smallest);
+    this.#largest = Math.max(this.#largest, other.#largest);
   }
 
   /** The sum, or null where a point had none. */

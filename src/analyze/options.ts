@@ -1,14 +1,20 @@
-import { MetricsError } from '../errors.js';
-import { shown } from '../options.js';
-import { agentId, agentProblem } from '../record.js';
+import type { MetricRecord } from '../record.js';
+import type { StatisticName } from './statistics.js';
 
 /**
- * What tells groups apart, beside metric, type and unit: `agent`, or the attribute of a name. `metric` may be said and
- * adds nothing.
+ * What tells groups apart, beside metric, type and unit: `agent`, `shard`, or the attribute of a name. `metric` may be
+ * said and adds nothing.
  *
  * @public
  */
-export type GroupKey = 'metric' | 'agent' | `attr:${string}`;
+export type GroupKey = 'metric' | 'agent' | 'shard' | `attr:${string}`;
+
+/**
+ * The number that groups are compared by: a statistic, or a quantile such as `p99.9`.
+ *
+ * @public
+ */
+export type Ranking = StatisticName | `p${number}`;
 
 /**
  * What {@link analyze} can be told; every field is optional.
@@ -30,6 +36,13 @@ export interface AnalyzeOptions {
    */
   readonly until?: number | undefined;
   /**
+   * Unix milliseconds of the present: where there is `since` and no `until`, the window is as long as from `since` to
+   * then, or to a later record. It matters for rates alone.
+   *
+   * @defaultValue the time of the latest record that counts
+   */
+  readonly now?: number | undefined;
+  /**
    * Metrics that count, as patterns: `*` stands for any characters, `?` for one. A metric counts when one of them
    * matches all of its name; an empty list matches none.
    *
@@ -48,63 +61,39 @@ export interface AnalyzeOptions {
    * @defaultValue `['metric']`
    */
   readonly groupBy?: readonly GroupKey[] | undefined;
-}
-
-/** {@link AnalyzeOptions}, read and checked. */
-export interface Query {
-  /** -Infinity where there is no limit. */
-  readonly since: number;
-  /** Infinity where there is no limit. */
-  readonly until: number;
-  readonly metrics: readonly string[] | undefined;
-  /** Agents in stored form. */
-  readonly agents: ReadonlySet<string> | undefined;
-  /** `{ agent: true }` or the name of an attribute, in the order that was asked for. */
-  readonly keys: readonly QueryKey[];
-}
-
-/** One of the things that tell groups apart: the agent, or an attribute. */
-export type QueryKey = { readonly attribute?: undefined } | { readonly attribute: string };
-
-const ATTRIBUTE = 'attr:';
-
-/** Reads and checks the options. */
-export function readQuery(options: AnalyzeOptions): Query {
-  const since = timeOption('since', options.since) ?? -Infinity;
-  const until = timeOption('until', options.until) ?? Infinity;
-  if (until < since) refuse(`until must not be before since, got ${until} before ${since}`);
-  for (const pattern of options.metrics ?? []) {
-    if (typeof pattern !== 'string') refuse(`metrics must be patterns, got ${shown(pattern)}`);
-  }
-  return {
-    since,
-    until,
-    metrics: options.metrics && [...options.metrics],
-    agents: options.agents && new Set(options.agents.map(readAgent)),
-    keys: [...new Set(options.groupBy)].filter((key) => key !== 'metric').map(readKey),
-  };
-}
-
-function timeOption(name: string, time: unknown): number | undefined {
-  if (time === undefined) return undefined;
-  if (typeof time === 'number' && !Number.isNaN(new Date(time).getTime())) return time;
-  return refuse(`${name} must be Unix milliseconds, got ${shown(time)}`);
-}
-
-function readAgent(agent: string | number): string {
-  const id = agentId(agent);
-  const problem = agentProblem(id);
-  return problem === undefined ? id : refuse(`agents: ${problem}`);
-}
-
-function readKey(key: string): QueryKey {
-  if (key === 'agent') return {};
-  if (typeof key === 'string' && key.startsWith(ATTRIBUTE) && key.length > ATTRIBUTE.length) {
-    return { attribute: key.slice(ATTRIBUTE.length) };
-  }
-  return refuse(`groupBy must be metric, agent or attr:NAME, got ${shown(key)}`);
-}
-
-function refuse(message: string): never {
-  throw new MetricsError('ERR_METRICS_OPTION', message);
+  /** The shard of a record, which records do not tell; needed to group by shard. */
+  readonly shardOf?: ((record: MetricRecord) => number) | undefined;
+  /**
+   * Quantiles beside p50, p90, p95 and p99, from 0 to 1.
+   *
+   * @defaultValue none
+   */
+  readonly quantiles?: readonly number[] | undefined;
+  /**
+   * Milliseconds of the time buckets that each group is cut into: a series a group. They begin at multiples of it since
+   * 1970-01-01T00:00:00Z; those without a record are left out.
+   *
+   * @defaultValue one bucket for all the time
+   */
+  readonly stepMs?: number | undefined;
+  /**
+   * How many groups to keep, those with the largest number first: so many of each metric, or where they are grouped by
+   * the metric alone so many of all. With `stepMs` a group is kept or left out with all of its buckets, by the largest.
+   *
+   * @defaultValue all
+   */
+  readonly top?: { readonly n: number; readonly by: Ranking } | undefined;
+  /**
+   * A limit: the answer says how many groups of each metric are over it, counted before `top` leaves any out.
+   *
+   * @defaultValue none
+   */
+  readonly over?: { readonly limit: number; readonly by: Ranking } | undefined;
+  /**
+   * Bytes that the values of all groups may take, from 1 MiB. Where they would take more, those of the largest groups
+   * are folded into exponential buckets 0.27 % wide: their quantiles are no longer exact, everything else is.
+   *
+   * @defaultValue 268,435,456
+   */
+  readonly maxMemoryBytes?: number | undefined;
 }

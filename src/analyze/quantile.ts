@@ -17,14 +17,22 @@ import { shown } from '../options.js';
  * @public
  */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
-  if (!(q >= 0 && q <= 1)) {
-    throw new MetricsError('ERR_METRICS_OPTION', `q must be a number from 0 to 1, got ${shown(q)}`);
-  }
+  checkQuantile('q', q);
   if (sorted.length === 0) return NaN;
   const h = (sorted.length - 1) * q;
   const index = Math.floor(h);
   const lower = sorted[index]!;
   return interpolate(lower, sorted[index + 1] ?? lower, h - index);
+}
+
+/**
+ * Refuses what is no quantile.
+ *
+ * @throws MetricsError `ERR_METRICS_OPTION`
+ */
+export function checkQuantile(name: string, q: unknown): void {
+  if (typeof q === 'number' && q >= 0 && q <= 1) return;
+  throw new MetricsError('ERR_METRICS_OPTION', `${name} must be a number from 0 to 1, got ${shown(q)}`);
 }
 
 /**

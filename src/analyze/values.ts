@@ -1,67 +1,141 @@
+import { Folded } from './folded.js';
+import type { Foldable, Memory } from './memory.js';
+import { interpolate } from './quantile.js';
+import { atRank, sortNumbers } from './sorted.js';
+import { Spread } from './spread.js';
+
 const FIRST_CAPACITY = 16;
+/** Numbers in a piece of those who have many: 256 KiB. */
+const PIECE = 32_768;
+/** Numbers that are added up at once, while they are in the processor's cache. */
+const BLOCK = 1024;
+const BYTES = Float64Array.BYTES_PER_ELEMENT;
 
-/** Numbers in a buffer that grows: 8 bytes each, at most twice that while it has room to spare. */
-export class Values {
-  #items = new Float64Array(FIRST_CAPACITY);
+/**
+ * Numbers, with statistics of all of them: exact as long as memory is there to keep each, 8 bytes a number.
+ *
+ * @remarks
+ * Kept in pieces: one that grows up to 256 KiB, then more of that size, so that nothing large is ever copied.
+ */
+export class Values implements Foldable {
+  readonly #memory: Memory;
+  readonly #spread = new Spread();
+  /** Full pieces, each sorted. */
+  readonly #full: Float64Array[] = [];
+  #piece = new Float64Array(FIRST_CAPACITY);
   #length = 0;
+  /** How many of the piece are in the spread. */
+  #counted = 0;
+  /** The length at which there is something to do. */
+  #limit = FIRST_CAPACITY;
+  #folded: Folded | undefined;
 
-  /** Adds one number. */
+  /** Starts empty. */
+  constructor(memory: Memory) {
+    this.#memory = memory;
+    memory.use(FIRST_CAPACITY * BYTES);
+  }
+
+  /** Bytes of the numbers that are kept. */
+  get bytes(): number {
+    return (this.#full.length * PIECE + this.#piece.length) * BYTES;
+  }
+
+  /** No quantile is further from the exact one than this part of it; 0 where all numbers are kept. */
+  get error(): number {
+    return this.#folded?.error ?? 0;
+  }
+
+  /** Whether quantiles are exact. */
+  get exact(): boolean {
+    return this.#folded === undefined;
+  }
+
+  /** Adds one number, not NaN. */
   push(value: number): void {
-    if (this.#length === this.#items.length) {
-      const grown = new Float64Array(this.#length * 2);
-      grown.set(this.#items);
-      this.#items = grown;
-    }
-    this.#items[this.#length] = value;
+    if (this.#length === this.#limit) this.#makeRoom();
+    this.#piece[this.#length] = value;
     this.#length += 1;
   }
 
-  /** The numbers, sorted in place: a view that is good until the next push. */
-  sorted(): Float64Array {
-    return this.#items.subarray(0, this.#length).sort();
+  /** Count, sum, extremes, mean and deviation of all numbers: exact in any case. */
+  spread(): Spread {
+    this.#count();
+    return this.#spread;
+  }
+
+  /** The quantiles that are asked for, or null of nothing; see {@link quantile}. */
+  quantiles(asked: readonly number[]): (number | null)[] {
+    const { count, min, max } = this.spread();
+    if (count === 0) return asked.map(() => null);
+    if (this.#folded !== undefined) {
+      this.#flush(this.#folded);
+      const folded = this.#folded;
+      return asked.map((q) => between(count, q, (rank) => Math.min(Math.max(folded.atRank(rank), min), max)));
+    }
+    const rest = this.#piece.subarray(0, this.#length);
+    sortNumbers(rest);
+    const pieces = [...this.#full, rest].filter((piece) => piece.length > 0);
+    return asked.map((q) => between(count, q, (rank) => atRank(pieces, rank)));
+  }
+
+  /** Keeps no number any more, but how many there are in each bucket. */
+  fold(): void {
+    this.#count();
+    this.#folded = new Folded();
+    const before = this.bytes;
+    for (const piece of this.#full) this.#folded.add(piece);
+    this.#full.length = 0;
+    this.#flush(this.#folded);
+    // From here on the piece is what numbers wait in until there are enough of them.
+    this.#piece = new Float64Array(BLOCK);
+    this.#limit = BLOCK;
+    this.#memory.use(this.bytes + this.#folded.bytes - before);
+  }
+
+  #count(): void {
+    this.#spread.add(this.#piece, this.#counted, this.#length);
+    this.#counted = this.#length;
+  }
+
+  #flush(folded: Folded): void {
+    const before = folded.bytes;
+    folded.add(this.#piece.subarray(0, this.#length));
+    this.#length = 0;
+    this.#counted = 0;
+    this.#memory.use(folded.bytes - before);
+  }
+
+  #makeRoom(): void {
+    this.#count();
+    if (this.#folded !== undefined) this.#flush(this.#folded);
+    else if (this.#length === this.#piece.length) this.#grow();
+    if (this.#folded === undefined) this.#limit = Math.min(this.#piece.length, this.#length + BLOCK);
+  }
+
+  #grow(): void {
+    const before = this.bytes;
+    if (this.#length === PIECE) {
+      sortNumbers(this.#piece);
+      this.#full.push(this.#piece);
+      this.#piece = new Float64Array(PIECE);
+      this.#length = 0;
+      this.#counted = 0;
+    } else {
+      const grown = new Float64Array(this.#length * 2);
+      grown.set(this.#piece);
+      this.#piece = grown;
+      if (grown.length === PIECE) this.#memory.offer(this);
+    }
+    this.#memory.use(this.bytes - before);
+    this.#memory.keep();
   }
 }
 
-/**
- * A sum whose error does not grow with the number of its terms.
- *
- * @remarks
- * Neumaier's variant of Kahan's compensated summation ("Rundungsfehleranalyse einiger Verfahren zur Summation endlicher
- * Summen", ZAMM 54, 1974): what each addition rounds away is added up apart, and put back at the end.
- */
-export class Sum {
-  #sum = 0;
-  #lost = 0;
-
-  /** Adds one term. */
-  add(term: number): void {
-    const sum = this.#sum + term;
-    this.#lost += Math.abs(this.#sum) >= Math.abs(term) ? this.#sum - sum + term : term - sum + this.#sum;
-    this.#sum = sum;
-  }
-
-  /** The sum so far; infinite or NaN as plain addition has it. */
-  get total(): number {
-    return Number.isFinite(this.#sum) ? this.#sum + this.#lost : this.#sum;
-  }
-}
-
-/** The compensated sum of many numbers; see {@link Sum}. */
-export function sumOf(terms: ArrayLike<number>): number {
-  const sum = new Sum();
-  for (let i = 0; i < terms.length; i += 1) sum.add(terms[i]!);
-  return sum.total;
-}
-
-/** The mean of sorted numbers, of which there is at least one. */
-export function meanOf(sorted: Float64Array, sum: number): number {
-  const smallest = sorted[0]!;
-  const largest = sorted[sorted.length - 1]!;
-  let mean = sum / sorted.length;
-  if (!Number.isFinite(sum) && Number.isFinite(smallest) && Number.isFinite(largest)) {
-    // Only the sum is too large for a double.
-    mean = sumOf(sorted.map((value) => value / sorted.length));
-  }
-  // A mean that was rounded must not leave the range of what it is a mean of.
-  return Math.min(Math.max(mean, smallest), largest);
+/** A quantile by definition 7 of Hyndman and Fan, of numbers that are known by rank. */
+function between(count: number, q: number, at: (rank: number) => number): number {
+  const h = (count - 1) * q;
+  const index = Math.floor(h);
+  const lower = at(index);
+  return h === index ? lower : interpolate(lower, at(index + 1), h - index);
 }
