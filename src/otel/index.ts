@@ -1,3 +1,4 @@
+export { type CoordinatorInstruments, instrumentCoordinator } from './coordinator.js';
 export { ShardMetricExporter } from './exporter.js';
 export type { ExporterStats, ShardMetricExporterOptions } from './options.js';
 export {

@@ -5,8 +5,16 @@
 #   get_metrics_shard AGENT
 #   analyze_metrics [--since 30s ...]
 #   sync_metrics_to_disk, rotate_metrics [--archive DIRECTORY ...]
+#   check_metrics_health, check_memory_usage [--dir DIRECTORY ...]
 #
-# It defines these five functions and names that begin with _cfn_, and nothing else. docs/bash.md is the guide.
+# and the hooks of a coordinator:
+#
+#   after_agent_spawn [AGENT]
+#   after_message_sent LATENCY_MS [AGENT]
+#   after_task_complete DURATION_MS SUCCESS_RATE [AGENT]
+#   track_coordination AGENT COORDINATION_TIME_MS DELIVERY_RATE [MEMORY_MB]
+#
+# It defines these functions and names that begin with _cfn_, and nothing else. docs/bash.md is the guide.
 #
 # Three rules hold throughout, each for a reason that was learned the hard way:
 #
@@ -28,6 +36,12 @@ case ${BASH_VERSION-} in
     analyze_metrics() { return 0; }
     sync_metrics_to_disk() { return 0; }
     rotate_metrics() { return 0; }
+    check_metrics_health() { return 0; }
+    check_memory_usage() { return 0; }
+    after_agent_spawn() { return 0; }
+    after_message_sent() { return 0; }
+    after_task_complete() { return 0; }
+    track_coordination() { return 0; }
     # shellcheck disable=SC2317 # reached where the file is executed, not sourced
     return 0 2>/dev/null || exit 0
     ;;
@@ -67,6 +81,60 @@ sync_metrics_to_disk() { _cfn_run sync_metrics_to_disk archive --sync-now "$@"; 
 
 # Seals all shards, and syncs: `cfn-metrics archive --rotate-now`.
 rotate_metrics() { _cfn_run rotate_metrics archive --rotate-now "$@"; }
+
+# Say what is wrong with the directory, the rights, the shards and the room they have: `cfn-metrics doctor`, which ends
+# with 1 where something is.
+check_metrics_health() { _cfn_run check_metrics_health doctor "$@"; }
+check_memory_usage() { _cfn_run check_memory_usage doctor "$@"; }
+
+# The hooks of a coordinator say nothing and return 0 whatever happens; what they could not store is counted as that of
+# emit_metric is. AGENT is CFN_AGENT_ID where it is not named, else host and process.
+
+# Records that an agent was started.
+after_agent_spawn() { _cfn_hook _cfn_spawned "$@"; }
+
+# Records how long a message took to arrive.
+after_message_sent() { _cfn_hook _cfn_sent "$@"; }
+
+# Records how long a task took, and which part of it succeeded, from 0 to 1.
+after_task_complete() { _cfn_hook _cfn_completed "$@"; }
+
+# Records what says how an agent is doing. MEMORY_MB is that of this process where it is not given.
+track_coordination() { _cfn_hook _cfn_tracked "$@"; }
+
+_cfn_hook() {
+  local -
+  set +Tuex
+  { "$@" || return 0; } 2>/dev/null
+}
+
+_cfn_spawned() { _cfn_emit "${1:-${CFN_AGENT_ID:-$HOSTNAME-$$}}" agents_spawned 1 '{agent}'; }
+
+_cfn_sent() { _cfn_emit "${2:-${CFN_AGENT_ID:-$HOSTNAME-$$}}" message_latency_ms "${1-}" ms; }
+
+_cfn_completed() {
+  local _cfn_who=${3:-${CFN_AGENT_ID:-$HOSTNAME-$$}}
+  _cfn_emit "$_cfn_who" task_duration_ms "${1-}" ms
+  _cfn_emit "$_cfn_who" task_success_rate "${2-}" 1
+}
+
+_cfn_tracked() {
+  local _cfn_memory=${4-}
+  if [[ -z $_cfn_memory ]]; then _cfn_set_memory; fi
+  _cfn_emit "${1-}" coordination_time_ms "${2-}" ms
+  _cfn_emit "${1-}" message_delivery_rate "${3-}" 1
+  _cfn_emit "${1-}" memory_usage_mb "$_cfn_memory" MB
+}
+
+# Sets _cfn_memory to the megabytes of RAM that this process has: no fork, for /proc says it.
+_cfn_set_memory() {
+  local _cfn_word _cfn_kib=''
+  while IFS=$' \t' read -r _cfn_word _cfn_kib _; do
+    if [ "$_cfn_word" = VmRSS: ]; then break; fi
+  done <"/proc/$BASHPID/status"
+  if [[ -z $_cfn_kib || $_cfn_kib == *[!0123456789]* ]]; then return 1; fi
+  printf -v _cfn_memory '%d.%03d' "$((_cfn_kib * 1024 / 1000000))" "$((_cfn_kib * 1024 / 1000 % 1000))"
+}
 
 # Runs the command for the function that $1 names.
 _cfn_run() {

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/directory.js';
+import { bash, EMIT, run, storedRecords } from './bash.js';
+
+/** Agent, metric, value and unit of each record, in the order of their metrics. */
+function stored(directory: string): string[] {
+  return storedRecords(directory)
+    .filter(({ metric }) => metric !== 'cfn.metrics.dropped')
+    .map(({ agent, metric, value, unit }) => [agent, metric, value, unit].join(' '))
+    .sort();
+}
+
+describe('hooks of a coordinator', () => {
+  it('store what happened, of the agent that is named, else of CFN_AGENT_ID, else of host and process', () => {
+    const directory = temporaryDirectory();
+    const script = `
+      after_agent_spawn 7; after_message_sent 12.5 7; after_task_complete 1200 0.97 7
+      CFN_AGENT_ID=8 after_agent_spawn; CFN_AGENT_ID=8 after_message_sent 1; CFN_AGENT_ID=8 after_task_complete 2 1
+      after_agent_spawn; echo "$HOSTNAME-$$"`;
+    const { status, stdout, stderr } = bash(script, { env: { CFN_METRICS_DIR: directory } });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stored(directory)).toEqual(
+      [
+        'agent-7 agents_spawned 1 {agent}',
+        'agent-7 message_latency_ms 12.5 ms',
+        'agent-7 task_duration_ms 1200 ms',
+        'agent-7 task_success_rate 0.97 1',
+        'agent-8 agents_spawned 1 {agent}',
+        'agent-8 message_latency_ms 1 ms',
+        'agent-8 task_duration_ms 2 ms',
+        'agent-8 task_success_rate 1 1',
+        `${stdout.trim()} agents_spawned 1 {agent}`,
+      ].sort(),
+    );
+  });
+
+  it('track_coordination stores three figures, and finds out the memory of its process', () => {
+    const directory = temporaryDirectory();
+    const script = `IFS=:; track_coordination 7 8031 .94; track_coordination 8 1 1 128
+      while IFS=$' \\t' read -r name kib _; do [[ $name != VmRSS: ]] || echo "$kib"; done <"/proc/$$/status"`;
+    const { stdout } = bash(script, { env: { CFN_METRICS_DIR: directory } });
+    const kib = Number(stdout);
+    const own = storedRecords(directory).find(
+      ({ agent, metric }) => agent === 'agent-7' && metric === 'memory_usage_mb',
+    );
+    expect(Number(own?.['value'])).toBeGreaterThan(kib * 0.001024 * 0.7);
+    expect(Number(own?.['value'])).toBeLessThan(kib * 0.001024 * 1.3);
+    expect(stored(directory)).toEqual([
+      'agent-7 coordination_time_ms 8031 ms',
+      `agent-7 memory_usage_mb ${Number(own?.['value'])} MB`,
+      'agent-7 message_delivery_rate 0.94 1',
+      'agent-8 coordination_time_ms 1 ms',
+      'agent-8 memory_usage_mb 128 MB',
+      'agent-8 message_delivery_rate 1 1',
+    ]);
+  });
+
+  it('say nothing and return 0 whatever is wrong, and the caller goes on', () => {
+    const directory = temporaryDirectory();
+    const script = `set -euo pipefail; source "$LIBRARY"
+      trap 'echo trapped' ERR
+      after_agent_spawn $'a\\nb'; after_message_sent; after_message_sent 'a[$(touch "$CFN_METRICS_DIR/x")]'
+      after_task_complete fast; track_coordination; CFN_METRICS_STRICT=1 track_coordination 1 2 3 'x y'
+      CFN_METRICS_DIR=/no/such/place after_agent_spawn 1
+      echo still here`;
+    const result = bash(script, { env: { CFN_METRICS_DIR: directory } });
+    expect(result).toEqual({ status: 0, stdout: 'still here\n', stderr: '' });
+    expect(stored(directory)).toEqual([
+      'agent-1 coordination_time_ms 2 ms',
+      'agent-1 message_delivery_rate 3 1',
+    ]);
+  });
+});
+
+describe('cfn-emit --time', () => {
+  const time = (directory: string, args: readonly string[], input = '') =>
+    run(EMIT, ['--time', ...args], { env: { CFN_METRICS_DIR: directory }, input });
+
+  it.each([
+    [['bash', '-c', 'sleep 0.05; exit 3'], 3, ''],
+    [['cat'], 0, 'what came in'],
+    [['no-such-command'], 127, ''],
+    [['bash', '-c', 'kill -KILL $$'], 137, ''],
+    [['bash', '-c', 'kill -INT $$'], 130, ''],
+  ])('%j: stores how long it took, and ends with its status', (command, status, input) => {
+    const directory = temporaryDirectory();
+    const result = time(directory, ['42', 'step_ms', 'phase=test', '--', ...command], input);
+    expect([result.status, result.stdout]).toEqual([status, input]);
+    const [record, ...others] = storedRecords(directory);
+    expect(others).toEqual([]);
+    expect(record).toMatchObject({
+      agent: 'agent-42',
+      metric: 'step_ms',
+      unit: 'ms',
+      attributes: { exit_code: `${status}`, phase: 'test' },
+    });
+    expect(record?.['value']).toBeGreaterThan(command[2]?.startsWith('sleep') === true ? 50 : 0);
+    expect(record?.['value']).toBeLessThan(60_000);
+  });
+
+  it('hands on SIGTERM, and stores what the command made of it', () => {
+    const directory = temporaryDirectory();
+    const script = `
+      "$EMIT" --time 42 step_ms -- bash -c 'trap "exit 7" TERM; touch "$CFN_METRICS_DIR/ready"; while :; do sleep 0.01; done' &
+      until [[ -e $CFN_METRICS_DIR/ready ]]; do sleep 0.01; done
+      kill "$!"; wait "$!"`;
+    const result = bash(script, { env: { CFN_METRICS_DIR: directory, EMIT } });
+    expect([result.status, result.stderr]).toEqual([7, '']);
+    expect(storedRecords(directory)).toMatchObject([{ metric: 'step_ms', attributes: { exit_code: '7' } }]);
+  });
+
+  it.each([
+    [['42', 'step_ms'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
+    [['42', '--', 'touch', 'X'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
+    [['42', 'step_ms', '--'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
+    [['42', 'bad name', '--', 'touch', 'X'], 'metric must be'],
+    [['42', 'step_ms', '=1', '--', 'touch', 'X'], 'attribute must be key=value'],
+  ])('%j: refused, and the command is not run', (args, message) => {
+    const directory = temporaryDirectory();
+    const named = args.map((arg) => (arg === 'X' ? `${directory}/ran` : arg));
+    const { status, stderr } = time(directory, named);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(new RegExp(`^cfn-emit: ${message.replaceAll(/[[\].*]/g, '\\$&')}[^\n]*\n$`));
+    expect(storedRecords(directory)).toEqual([]);
+    expect(run('ls', [directory]).stdout).toBe('');
+  });
+});
