@@ -15,11 +15,11 @@ const layers = {
 };
 
 /** Where files are opened; everything else gets what it needs from there. */
-const opensFiles = ['store', 'archive'];
+const opensFiles = ['store', 'archive', 'alert'];
 
 const files = {
   regex: '^node:fs(/promises)?$',
-  message: 'Files are opened in src/store and src/archive only.',
+  message: 'Files are opened in src/store, src/archive and src/alert only.',
 };
 const openTelemetry = { regex: '^@opentelemetry/', message: 'OpenTelemetry belongs to src/otel.' };
 const withoutPrefix = builtinModules

@@ -1,0 +1,24 @@
+import { visible } from '../../visible.js';
+
+/** A text with at most so many characters, with `…` where something is missing; no character is cut in two. */
+export function cut(text: string, max: number): string {
+  if (text.length <= max) return text.toWellFormed();
+  return `${text.slice(0, Math.max(0, max - 1)).replace(/[\uD800-\uDBFF]$/, '')}…`.toWellFormed();
+}
+
+/** A stranger's text as one short line that no terminal obeys. */
+export function plain(text: string, max: number): string {
+  const line = visible(text.replace(/\s+/g, ' ').trim());
+  return cut(line, max);
+}
+
+/** A number for people: whole ones as they are, others with six digits, as 70.1 and not 70.10000000000001. */
+export function formatNumber(value: number | null): string {
+  if (value === null) return '';
+  return String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
+}
+
+/** Unix milliseconds as RFC 3339. */
+export function isoTime(time: number): string {
+  return new Date(time).toISOString();
+}
