@@ -1,4 +1,5 @@
 import { defineConfig, type Options } from 'tsup';
+import { workerScript } from './scripts/worker-script.mjs';
 
 /** What users import. Each is built as ESM and as CommonJS, with types of its own for each. */
 const library = {
@@ -17,6 +18,7 @@ const common: Options = {
   splitting: true,
   // optional, so it stays a package: whoever has no YAML file never loads it
   external: ['yaml'],
+  esbuildPlugins: [workerScript()],
   // scripts/build.mjs builds into an empty folder and swaps it in when everything succeeded
   clean: false,
 };

@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { viteWorkerScript } from './scripts/worker-script.mjs';
 
 export default defineConfig({
+  plugins: [viteWorkerScript()],
   test: {
     include: ['test/**/*.test.ts'],
     // real files and real child processes: on a loaded two-core machine a Node start takes a second

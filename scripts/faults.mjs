@@ -6,6 +6,7 @@ import { handOver, ready, root } from './ready.mjs';
 await ready();
 // loaded only now: a fresh clone has no node_modules before
 const { build } = await import('esbuild');
+const { workerScript } = await import('./worker-script.mjs');
 const outfile = join(root, 'build/faults/run.mjs');
 await build({
   absWorkingDir: root,
@@ -16,5 +17,6 @@ await build({
   format: 'esm',
   target: 'node20',
   packages: 'external',
+  plugins: [workerScript()],
 });
 handOver('build/faults/run.mjs', process.argv.slice(2));

@@ -1,38 +1,15 @@
-import { statfsSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
-import { readEnvironment } from '../environment.js';
-import { MetricsError } from '../errors.js';
-import { type ShardDirectory, shardDirectory } from '../store/directory.js';
-import { bootId } from '../store/position.js';
-import type { Sealer } from '../store/seal.js';
-import type { UnreadableFile } from '../store/segments.js';
-import { Catalog } from './catalog.js';
 import { ArchiveChangedError } from './changed.js';
-import { Deletion, findExpired } from './deletion.js';
-import type { ArchiveEvent } from './events.js';
-import { growSegment } from './finish.js';
-import { HotFiles } from './hot-files.js';
-import { type ArchiverOptions, readOptions, type Settings } from './options.js';
-import { closeRam, firstTime, openRam, type RamFile } from './ram.js';
-import { isDue } from './rotation.js';
+import { Deletion } from './deletion.js';
+import type { ArchiverOptions } from './options.js';
+import { type DeletionPlan, planDeletion } from './plan.js';
+import { Schedule } from './schedule.js';
+import { Sealing } from './sealing.js';
 import { SelfMetrics } from './self-metrics.js';
-import { Session } from './session.js';
-import type { ArchiverStatus } from './status.js';
-import { syncCopies } from './sync.js';
+import { type ArchiverStatus, freeBytes } from './status.js';
+import { Syncing } from './syncing.js';
 import { archiveError, Trouble } from './trouble.js';
 import { Upkeep } from './upkeep.js';
-
-/**
- * What would be deleted now.
- *
- * @public
- */
-export interface DeletionPlan {
-  /** Segments that would be deleted from the archive. */
-  readonly archive: readonly { readonly name: string; readonly reason: 'age' | 'size' }[];
-  /** Segments that would leave RAM, of those that are archived. */
-  readonly hot: readonly { readonly name: string; readonly reason: 'age' | 'size' }[];
-}
+import { throwFirst, Workspace } from './workspace.js';
 
 /**
  * Makes records durable, small and retained, and keeps RAM bounded. Made by {@link createArchiver}.
@@ -44,73 +21,55 @@ export interface DeletionPlan {
  * @public
  */
 export class Archiver {
-  readonly #settings: Settings;
-  readonly #directory: ShardDirectory;
-  readonly #onEvent: ArchiverOptions['onEvent'];
-  readonly #signals: boolean;
-  readonly #now: () => number;
-  readonly #boot = bootId();
-  readonly #session: Session;
-  readonly #hot: HotFiles;
+  readonly #space: Workspace;
+  readonly #sealing: Sealing;
+  readonly #syncs: Syncing;
   readonly #deletion: Deletion;
   readonly #upkeep: Upkeep;
+  readonly #schedule: Schedule;
   readonly #metrics: SelfMetrics | undefined;
+  readonly #signals: boolean;
   readonly #trouble = new Trouble();
-  readonly #stop = new AbortController();
-  /** Files that are being compressed, by key. */
-  readonly #busy = new Set<string>();
-  readonly #firstTimes = new Map<string, number>();
   #syncing: Promise<boolean> | undefined;
   #maintenance: Promise<boolean> | undefined;
-  #syncedAt: number | undefined;
-  #syncedBytes = 0;
-  #tickedAt = performance.now();
-  #wake = new AbortController();
-  #requested: 'sync' | 'rotation' | undefined;
   #closed: Promise<void> | undefined;
 
   /** @internal */
   constructor(options: ArchiverOptions) {
-    this.#settings = readOptions(options);
-    this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
-    this.#onEvent = options.onEvent;
+    const space = new Workspace(options);
+    this.#space = space;
     this.#signals = options.signals ?? false;
-    this.#now = options.now ?? Date.now;
-    this.#session = new Session(this.#directory, this.#settings.archive);
-    this.#hot = new HotFiles(this.#settings, this.#now);
-    const report = (event: ArchiveEvent): void => this.#report(event);
-    this.#deletion = new Deletion(options.beforeDelete, report, this.#stop.signal);
-    this.#upkeep = new Upkeep({
-      ...{
-        directory: this.#directory.path,
-        settings: this.#settings,
-        now: this.#now,
-        signal: this.#stop.signal,
-      },
-      ...{ hot: this.#hot, deletion: this.#deletion, busy: this.#busy, report },
-      withFiles: (work, unreadable) => this.#withFiles(work, unreadable),
-      syncEnds: () => this.#syncEnds(),
-      seal: (shard) => this.#seal([shard]),
-    });
-    const { path, explicit } = this.#directory;
+    this.#sealing = new Sealing(space);
+    this.#syncs = new Syncing(space);
+    this.#deletion = new Deletion(options.beforeDelete, (event) => space.report(event), space.signal);
+    this.#upkeep = new Upkeep(
+      space,
+      this.#deletion,
+      () => this.#syncEnds(),
+      (shard) => this.#sealing.seal([shard]),
+    );
+    this.#schedule = new Schedule(space.settings, this.#trouble);
+    const { path, explicit } = space.directory;
     if (options.metrics !== false) this.#metrics = new SelfMetrics(explicit ? path : undefined);
   }
 
   /** How it is. */
   get status(): ArchiverStatus {
     const now = performance.now();
-    const { archive } = this.#settings;
+    const { directory, session, settings, hot } = this.#space;
+    const { archive } = settings;
+    const { succeededAt, bytes: syncedBytes } = this.#syncs;
     return {
-      directory: this.#directory.path,
+      directory: directory.path,
       archive,
       error: this.#trouble.message,
-      lagSeconds: this.#syncedAt === undefined ? null : (now - this.#syncedAt) / 1000,
-      idleMs: now - this.#tickedAt,
-      syncedBytes: this.#syncedBytes,
+      lagSeconds: succeededAt === undefined ? null : (now - succeededAt) / 1000,
+      idleMs: now - this.#schedule.lookedAt,
+      syncedBytes,
       errors: this.#trouble.count + this.#deletion.errors,
-      archiveBytes: this.#session.known?.bytes() ?? null,
+      archiveBytes: session.known?.bytes() ?? null,
       freeBytes: freeBytes(archive),
-      hotBytes: this.#hot.bytes,
+      hotBytes: hot.bytes,
     };
   }
 
@@ -122,13 +81,7 @@ export class Archiver {
    * archive cannot be written; `ERR_METRICS_CLOSED` after `close()`.
    */
   open(): void {
-    if (this.#closed !== undefined) throw new MetricsError('ERR_METRICS_CLOSED', 'the archiver is closed');
-    this.#session.open(this.#sealerOptions());
-  }
-
-  #ensureOpen(): void {
-    if (this.#closed !== undefined) throw new MetricsError('ERR_METRICS_CLOSED', 'the archiver is closed');
-    this.#session.ensureOpen(this.#sealerOptions());
+    this.#space.open();
   }
 
   /**
@@ -151,9 +104,7 @@ export class Archiver {
    * @returns Whether all of them are sealed; what is not was told to `onEvent`.
    */
   async rotate(which: 'due' | 'all' = 'due'): Promise<boolean> {
-    return this.#attempt('rotate', async () => {
-      await this.#seal(which === 'all' ? this.#sealer().shards() : this.#dueShards());
-    });
+    return this.#attempt('rotate', () => this.#sealing.run(which));
   }
 
   /**
@@ -169,17 +120,7 @@ export class Archiver {
 
   /** What would be deleted now. Changes nothing, and may be asked while another archiver is at work. */
   plan(): DeletionPlan {
-    const { archive } = this.#settings;
-    let catalog: Catalog;
-    try {
-      catalog = this.#session.known ?? new Catalog(archive);
-    } catch (error) {
-      throw archiveError(archive, error);
-    }
-    return this.#withFiles((files) => ({
-      archive: findExpired(catalog, files, this.#settings, this.#now()),
-      hot: this.#hot.plan(this.#directory.path, files, catalog, this.#hot.finished(files, undefined)).release,
-    }));
+    return planDeletion(this.#space);
   }
 
   /**
@@ -202,22 +143,12 @@ export class Archiver {
    * @throws MetricsError as {@link Archiver.open}. After that nothing is thrown: what fails is tried again.
    */
   async run(signal: AbortSignal): Promise<void> {
-    this.#hot.watching = true;
+    this.#space.hot.watching = true;
     this.open();
-    this.#session.tell({ listens: this.#signals });
-    let syncAt = 0;
-    const wakeUp = (): void => this.#wake.abort();
-    signal.addEventListener('abort', wakeUp);
+    this.#space.session.tell({ listens: this.#signals });
     try {
-      while (!signal.aborted) {
-        const startedAt = performance.now();
-        if (await this.#tick(startedAt >= syncAt)) {
-          syncAt = Math.min(startedAt + this.#settings.intervalMs, this.#trouble.retryAt('sync') ?? Infinity);
-        }
-        await this.#pause(Math.min(this.#settings.tickMs, syncAt - performance.now()), signal);
-      }
+      await this.#schedule.run(signal, (timeToSync, requested) => this.#tick(timeToSync, requested));
     } finally {
-      signal.removeEventListener('abort', wakeUp);
       await this.sync();
       await this.close();
     }
@@ -225,14 +156,12 @@ export class Archiver {
 
   /** Makes {@link Archiver.run} sync at once. */
   requestSync(): void {
-    this.#requested ??= 'sync';
-    this.#wake.abort();
+    this.#schedule.request('sync');
   }
 
   /** Makes {@link Archiver.run} seal all shards and sync at once. */
   requestRotation(): void {
-    this.#requested = 'rotation';
-    this.#wake.abort();
+    this.#schedule.request('rotation');
   }
 
   /** Ends what is under way, and lets another one be the archiver. */
@@ -242,82 +171,35 @@ export class Archiver {
   }
 
   async #close(): Promise<void> {
-    this.#stop.abort();
+    this.#space.stop();
     await this.#maintenance;
     await this.#syncing;
-    await this.#metrics?.close();
-    this.#session.close();
+    await Promise.all([this.#syncs.close(), this.#upkeep.close(), this.#metrics?.close()]);
+    this.#space.session.close();
   }
 
-  /** One look at what is due. */
-  async #tick(timeToSync: boolean): Promise<boolean> {
-    this.#tickedAt = performance.now();
-    const requested = this.#requested;
-    this.#requested = undefined;
+  /** Does what is due. */
+  async #tick(timeToSync: boolean, requested: 'sync' | 'rotation' | undefined): Promise<void> {
     const began = `${process.hrtime.bigint()}`;
     await this.rotate(requested === 'rotation' ? 'all' : 'due');
-    const sync = timeToSync || requested !== undefined;
-    if (sync) await this.sync();
-    if (requested === 'rotation') this.#session.tell({ rotation: began });
+    if (timeToSync) await this.sync();
+    if (requested === 'rotation') this.#space.session.tell({ rotation: began });
     // Compressing takes as long as it takes; syncs do not wait for it.
     if (performance.now() >= (this.#trouble.retryAt('maintain') ?? 0)) void this.#maintain();
     this.#metrics?.tell(() => this.status);
-    return sync;
-  }
-
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    this.#wake = new AbortController();
-    if (this.#requested !== undefined || signal.aborted) return;
-    await delay(Math.max(0, ms), undefined, { signal: this.#wake.signal }).catch(() => undefined);
   }
 
   async #sync(): Promise<boolean> {
-    const startedAt = performance.now();
     const began = `${process.hrtime.bigint()}`;
-    const done = await this.#attempt('sync', async () => {
-      const sealer = this.#sealer();
-      const catalog = this.#session.catalog();
-      const unreadable: UnreadableFile[] = [];
-      const errors = await this.#withFiles(async (files) => {
-        const finished = this.#hot.finished(files, sealer);
-        const outcome = await syncCopies(catalog, files, { finished, unreadable, busy: this.#busy });
-        this.#syncedBytes += outcome.bytes;
-        const grown = await this.#grow(catalog, files);
-        if (outcome.errors.length + grown.length + unreadable.length > 0)
-          return [...outcome.errors, ...grown];
-        const { bytes } = outcome;
-        this.#report({ type: 'synced', bytes, ms: performance.now() - startedAt });
-        return [];
-      }, unreadable);
-      throwFirst([...errors, ...unreadable.map(unreadableError)]);
-      this.#syncedAt = startedAt;
-    });
-    this.#session.tell({ sync: { began, error: done ? null : this.#trouble.message } });
+    const done = await this.#attempt('sync', () => this.#syncs.run());
+    this.#space.session.tell({ sync: { began, error: done ? null : this.#trouble.message } });
     return done;
-  }
-
-  /** Adds what late writers appended to segments that are compressed already. */
-  async #grow(catalog: Catalog, files: readonly RamFile[]): Promise<unknown[]> {
-    const errors: unknown[] = [];
-    const segments = catalog.segments();
-    for (const file of files) {
-      const segment = segments.get(file.key);
-      if (segment === undefined || file.stat.size <= segment.entry.bytes) continue;
-      try {
-        const entry = await growSegment(catalog, segment, file, this.#stop.signal);
-        this.#report({ type: 'compressed', name: segment.name.name, entry });
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    return errors;
   }
 
   async #maintain(): Promise<boolean> {
     this.#maintenance ??= this.#attempt('maintain', async () => {
-      const sealer = this.#sealer();
-      const catalog = this.#session.catalog();
-      throwFirst(await this.#upkeep.run(catalog, sealer));
+      const sealer = this.#space.sealer();
+      throwFirst(await this.#upkeep.run(this.#space.session.catalog(), sealer));
     }).finally(() => (this.#maintenance = undefined));
     return this.#maintenance;
   }
@@ -326,85 +208,25 @@ export class Archiver {
     while (this.#syncing !== undefined) await this.#syncing;
   }
 
-  #dueShards(): number[] {
-    return this.#withFiles((files) => {
-      const live = files.filter(({ date }) => date === undefined);
-      const keys = new Set(live.map(({ key }) => key));
-      for (const key of this.#firstTimes.keys()) if (!keys.has(key)) this.#firstTimes.delete(key);
-      return live.flatMap((file) => {
-        const shard = { first: this.#firstTime(file), bytes: file.stat.size };
-        return isDue(shard, this.#settings, this.#now()) ? [file.shard] : [];
-      });
-    });
-  }
-
-  /** Time of the first record, which stays what it is; of a file without any that of its last change. */
-  #firstTime({ key, fd, stat }: RamFile): number {
-    const known = this.#firstTimes.get(key);
-    if (known !== undefined || stat.size === 0) return known ?? stat.mtimeMs;
-    const time = firstTime(fd);
-    if (time !== undefined) this.#firstTimes.set(key, time);
-    return time ?? stat.mtimeMs;
-  }
-
-  async #seal(shards: readonly number[]): Promise<void> {
-    const sealer = this.#sealer();
-    const seal = async (shard: number): Promise<void> => {
-      const name = await sealer.seal(shard);
-      if (name !== undefined) this.#report({ type: 'sealed', name });
-    };
-    const sealed = await Promise.allSettled(shards.map(seal));
-    throwFirst(sealed.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])));
-  }
-
-  #sealer(): Sealer {
-    return this.#session.sealer(this.#sealerOptions());
-  }
-
-  #sealerOptions(): { holdMs: number; finishMs: number } {
-    const { holdMs, finishMs } = this.#settings;
-    // Where nobody watches, the time of the file tells, and the sealer only whether somebody holds the lock.
-    return { holdMs, finishMs: this.#hot.watching ? finishMs : 0 };
-  }
-
-  /** Opens everything in RAM for as long as somebody works on it. */
-  #withFiles<T>(work: (files: RamFile[]) => T, unreadable: UnreadableFile[] = []): T {
-    const files = openRam(this.#directory.path, this.#boot, unreadable);
-    let result: T | undefined;
-    try {
-      return (result = work(files));
-    } finally {
-      if (result instanceof Promise) void result.finally(() => closeRam(files)).catch(() => undefined);
-      else closeRam(files);
-    }
-  }
-
   /** Does a task, and tells where it fails for the first time, or in another way, and when it works again. */
   async #attempt(task: string, work: () => Promise<void>): Promise<boolean> {
+    const space = this.#space;
     try {
-      this.#ensureOpen();
+      space.ensureOpen();
       await work();
     } catch (error) {
       // What the end interrupts is no failure.
-      if (this.#stop.signal.aborted) return false;
+      if (space.signal.aborted) return false;
       const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      if (vanished || error instanceof ArchiveChangedError) this.#session.forget();
-      const described = archiveError(this.#settings.archive, error);
+      if (vanished || error instanceof ArchiveChangedError) space.session.forget();
+      const described = archiveError(space.settings.archive, error);
       const { retryMs, news } = this.#trouble.fail(task, described.message);
-      if (news) this.#report({ type: 'error', error: described, retryMs });
+      if (news) space.report({ type: 'error', error: described, retryMs });
       return false;
     }
     const ms = this.#trouble.succeed(task);
-    if (ms !== undefined) this.#report({ type: 'recovered', ms });
+    if (ms !== undefined) space.report({ type: 'recovered', ms });
     return true;
-  }
-
-  #report(event: ArchiveEvent): void {
-    try {
-      this.#onEvent?.(event);
-    } catch {
-      // A listener that throws must not end the archiver.
-    }
   }
 }
 
@@ -418,21 +240,4 @@ export class Archiver {
  */
 export function createArchiver(options: ArchiverOptions): Archiver {
   return new Archiver(options);
-}
-
-function throwFirst(errors: readonly unknown[]): void {
-  if (errors.length > 0) throw errors[0];
-}
-
-function unreadableError({ file, reason }: UnreadableFile): MetricsError {
-  return new MetricsError('ERR_METRICS_STORE', `${file} is not archived: ${reason}`);
-}
-
-function freeBytes(archive: string): number | null {
-  try {
-    const { bavail, bsize } = statfsSync(archive);
-    return bavail * bsize;
-  } catch {
-    return null;
-  }
 }

@@ -15,6 +15,7 @@ import {
   syncFile,
   writeAt,
 } from './io.js';
+import { compareText } from './order.js';
 import { sourceKey } from './source.js';
 import { archiveError } from './trouble.js';
 
@@ -73,7 +74,7 @@ export function listArchive(archive: string): ListedSegment[] {
   ];
   listed.sort(
     ({ name: a }, { name: b }) =>
-      (a.date ?? 'live').localeCompare(b.date ?? 'live') || a.shard - b.shard || a.sequence - b.sequence,
+      compareText(a.date ?? 'live', b.date ?? 'live') || a.shard - b.shard || a.sequence - b.sequence,
   );
   return listed.map(({ name: { name }, suffix, ...rest }) => ({
     ...{ name, path: join(archive, `${name}${suffix}`) },

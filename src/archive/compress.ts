@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createGunzip, createGzip } from 'node:zlib';
-import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { SegmentDigest } from './digest.js';
 import type { SegmentSummary } from './entry.js';
-import { closeFile, openToRead, readAt, writeAt } from './io.js';
+import { closeFile, openToRead, readAt } from './io.js';
 
-/** Bytes at a time: so few that the event loop is free again after a fraction of a millisecond. */
+/** Bytes at a time: so few that an event loop is free again after a fraction of a millisecond. */
 const STEP_BYTES = 16_384;
 /** What comes out of zlib at a time. */
 const OUTPUT_BYTES = 65_536;
@@ -14,17 +13,16 @@ const OUTPUT_BYTES = 65_536;
 /**
  * The bytes `[start, end)` of a file, some at a time.
  *
- * @param signal - Ends it with an error.
+ * @param stepBytes - How many at most.
  */
 export async function* bytesOf(
   fd: number,
   start: number,
   end: number,
-  signal?: AbortSignal,
+  stepBytes = STEP_BYTES,
 ): AsyncGenerator<Buffer, void, undefined> {
   for (let offset = start; offset < end;) {
-    signal?.throwIfAborted();
-    const buffer = Buffer.allocUnsafe(Math.min(STEP_BYTES, end - offset));
+    const buffer = Buffer.allocUnsafe(Math.min(stepBytes, end - offset));
     const bytes = await readAt(fd, buffer, offset);
     if (bytes === 0) return;
     offset += bytes;
@@ -33,51 +31,13 @@ export async function* bytesOf(
 }
 
 /**
- * Compresses bytes into a file as one gzip member.
- *
- * @param bytes - The bytes.
- * @param to - Descriptor of the file.
- * @param position - Where in it the member begins.
- * @returns Where it ends.
- */
-export async function gzipInto(bytes: AsyncIterable<Buffer>, to: number, position: number): Promise<number> {
-  let end = position;
-  await pipeline(
-    Readable.from(bytes),
-    createGzip({ level: 6, chunkSize: OUTPUT_BYTES }),
-    async (compressed) => {
-      for await (const chunk of compressed as AsyncIterable<Buffer>) {
-        await writeAt(to, chunk, end);
-        end += chunk.length;
-      }
-    },
-  );
-  return end;
-}
-
-/** Passes bytes on, and gives each chunk to somebody else as well. */
-export async function* tapped(
-  bytes: AsyncIterable<Buffer>,
-  digest: Pick<SegmentDigest, 'update'>,
-): AsyncGenerator<Buffer, void, undefined> {
-  for await (const chunk of bytes) {
-    digest.update(chunk);
-    yield chunk;
-  }
-}
-
-/**
  * The uncompressed bytes of a compressed segment, of all its members.
  *
  * @throws Error where it is damaged.
  */
-export async function* gunzip(
-  fd: number,
-  size: number,
-  signal?: AbortSignal,
-): AsyncGenerator<Buffer, void, undefined> {
+export async function* gunzip(fd: number, size: number): AsyncGenerator<Buffer, void, undefined> {
   const stream = createGunzip({ chunkSize: OUTPUT_BYTES });
-  const source = Readable.from(bytesOf(fd, 0, size, signal));
+  const source = Readable.from(bytesOf(fd, 0, size));
   source.once('error', (error) => stream.destroy(error));
   try {
     yield* source.pipe(stream) as AsyncIterable<Buffer>;
@@ -87,14 +47,10 @@ export async function* gunzip(
 }
 
 /** SHA-256 and size of what a compressed file holds. */
-export async function gunzippedHash(
-  fd: number,
-  size: number,
-  signal?: AbortSignal,
-): Promise<{ sha256: string; bytes: number }> {
+export async function gunzippedHash(fd: number, size: number): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of gunzip(fd, size, signal)) {
+  for await (const chunk of gunzip(fd, size)) {
     hash.update(chunk);
     bytes += chunk.length;
   }
@@ -102,17 +58,11 @@ export async function gunzippedHash(
 }
 
 /** Sums up a segment of the archive, compressed or not. */
-export async function summarise(
-  path: string,
-  size: number,
-  compressed: boolean,
-  signal?: AbortSignal,
-): Promise<SegmentSummary> {
+export async function summarise(path: string, size: number, compressed: boolean): Promise<SegmentSummary> {
   const fd = await openToRead(path);
   try {
     const digest = new SegmentDigest();
-    const bytes = compressed ? gunzip(fd, size, signal) : bytesOf(fd, 0, size, signal);
-    for await (const chunk of bytes) digest.update(chunk);
+    for await (const chunk of compressed ? gunzip(fd, size) : bytesOf(fd, 0, size)) digest.update(chunk);
     return digest.summary();
   } finally {
     await closeFile(fd);

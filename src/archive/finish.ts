@@ -1,53 +1,35 @@
-import type { Catalog, CompressedSegment, PlainCopy } from './catalog.js';
-import { bytesOf, gunzippedHash, gzipInto, summarise, tapped } from './compress.js';
-import { SegmentDigest } from './digest.js';
-import { COMPRESSED, ENTRY, formatEntry, type SegmentEntry, type SegmentSummary, SOURCE } from './entry.js';
 import { MetricsError } from '../errors.js';
-import {
-  closeFile,
-  openTemporary,
-  openToRead,
-  readAt,
-  removeFile,
-  renameFile,
-  replaceDurably,
-  syncDirectory,
-  syncFile,
-  writeAt,
-} from './io.js';
+import type { Catalog, CompressedSegment, PlainCopy } from './catalog.js';
+import { ArchiveChangedError } from './changed.js';
+import { COMPRESSED, ENTRY, formatEntry, type SegmentEntry, SOURCE } from './entry.js';
+import { removeFile, renameFile, replaceDurably, syncDirectory } from './io.js';
+import type { Packed, PackJob } from './pack.js';
 import type { RamFile } from './ram.js';
-
-const COPY_BYTES = 65_536;
+import type { Thread } from './thread.js';
 
 /**
  * Compresses a finished plain copy, and deletes it when the compressed one was read back and is the same.
  *
  * @param catalog - What is in the archive.
  * @param copy - The copy; nobody else may change it meanwhile, and its name with `.gz` must be free.
+ * @param thread - Does it.
  * @returns The manifest entry.
  */
 export async function compressCopy(
   catalog: Catalog,
   copy: PlainCopy,
+  thread: Thread,
   signal?: AbortSignal,
 ): Promise<SegmentEntry> {
   const { name } = copy.name;
-  const from = await openToRead(catalog.path(name));
-  try {
-    const digest = new SegmentDigest();
-    const temporary = catalog.path(`${name}${COMPRESSED}.tmp`);
-    const compressedBytes = await writeVerified(temporary, digest, signal, (to) =>
-      gzipInto(tapped(bytesOf(from, 0, copy.size, signal), digest), to, 0),
-    );
-    const { summary, size } = compressedBytes;
-    const entry = { ...summary, compressedBytes: size, source: copy.source ?? null };
-    await putInPlace(catalog, name, temporary, entry);
-    catalog.compressed.set(name, { name: copy.name, compressedBytes: size, entry });
-    await removeCopy(catalog, copy);
-    return entry;
-  } finally {
-    await closeFile(from);
-  }
+  const temporary = catalog.path(`${name}${COMPRESSED}.tmp`);
+  const job = { from: catalog.path(name), end: copy.size, to: temporary };
+  const { summary, size } = await packVerified(thread, job, signal);
+  const entry = { ...summary, compressedBytes: size, source: copy.source ?? null };
+  await putInPlace(catalog, name, temporary, entry);
+  catalog.compressed.set(name, { name: copy.name, compressedBytes: size, entry });
+  await removeCopy(catalog, copy);
+  return entry;
 }
 
 /** Deletes a plain copy whose bytes are elsewhere, and then what says where it came from. */
@@ -66,18 +48,16 @@ export async function growSegment(
   catalog: Catalog,
   segment: CompressedSegment & { readonly entry: SegmentEntry },
   file: RamFile,
+  thread: Thread,
   signal?: AbortSignal,
 ): Promise<SegmentEntry> {
   const { name } = segment.name;
   const { entry: previous } = segment;
-  const end = file.stat.size;
-  const temporary = catalog.path(`${name}${COMPRESSED}.tmp`);
-  const digest = new SegmentDigest();
-  for await (const chunk of bytesOf(file.fd, 0, end, signal)) digest.update(chunk);
-  const { summary, size } = await writeVerified(temporary, digest, signal, async (to) => {
-    const old = await copyFrom(catalog.path(`${name}${COMPRESSED}`), previous.compressedBytes, to);
-    return gzipInto(bytesOf(file.fd, previous.bytes, end, signal), to, old);
-  });
+  const path = catalog.path(`${name}${COMPRESSED}`);
+  const temporary = `${path}.tmp`;
+  const begun = { path, compressedBytes: previous.compressedBytes, bytes: previous.bytes };
+  const job = { from: file.fd, end: file.stat.size, to: temporary, begun };
+  const { summary, size } = await packVerified(thread, job, signal);
   const entry = { ...summary, compressedBytes: size, source: file.source };
   await putInPlace(catalog, name, temporary, entry, previous);
   catalog.compressed.set(name, { ...segment, compressedBytes: size, entry });
@@ -88,56 +68,34 @@ export async function growSegment(
 export async function rebuildEntry(
   catalog: Catalog,
   segment: CompressedSegment,
+  thread: Thread,
   signal?: AbortSignal,
 ): Promise<SegmentEntry> {
   const { name } = segment.name;
   const path = catalog.path(`${name}${COMPRESSED}`);
-  const summary = await summarise(path, segment.compressedBytes, true, signal);
+  const summary = await thread.summarise(path, segment.compressedBytes, signal);
   const entry = { ...summary, compressedBytes: segment.compressedBytes, source: null };
   await replaceDurably(new Map([[`${path}${ENTRY}`, formatEntry(entry)]]));
   catalog.compressed.set(name, { ...segment, entry });
   return entry;
 }
 
-async function copyFrom(path: string, bytes: number, to: number): Promise<number> {
-  const from = await openToRead(path);
-  try {
-    let offset = 0;
-    const buffer = Buffer.allocUnsafe(COPY_BYTES);
-    while (offset < bytes) {
-      const read = await readAt(from, buffer.subarray(0, Math.min(COPY_BYTES, bytes - offset)), offset);
-      if (read === 0) break;
-      await writeAt(to, buffer.subarray(0, read), offset);
-      offset += read;
-    }
-    return offset;
-  } finally {
-    await closeFile(from);
-  }
-}
-
-/** Writes a compressed file, waits until it is on the disk, reads it back, and compares. */
-async function writeVerified(
-  path: string,
-  digest: SegmentDigest,
+/** Compresses a file; what is not whole, or does not hold the same when it is read back, goes. */
+async function packVerified(
+  thread: Thread,
+  job: Omit<PackJob, 'kind'>,
   signal: AbortSignal | undefined,
-  fill: (fd: number) => Promise<number>,
-): Promise<{ summary: SegmentSummary; size: number }> {
-  const fd = await openTemporary(path);
+): Promise<Packed> {
   try {
-    const size = await fill(fd);
-    await syncFile(fd);
-    const summary = digest.summary();
-    const { sha256, bytes } = await gunzippedHash(fd, size, signal);
-    if (sha256 !== summary.sha256 || bytes !== summary.bytes) {
-      throw new MetricsError('ERR_METRICS_STORE', `${path} does not hold what was compressed into it`);
+    const packed = await thread.pack(job, signal);
+    if (!packed.verified) {
+      throw new MetricsError('ERR_METRICS_STORE', `${job.to} does not hold what was compressed into it`);
     }
-    return { summary, size };
+    if (packed.summary.bytes !== job.end) throw new ArchiveChangedError(`what ${job.to} is made of`);
+    return packed;
   } catch (error) {
-    await removeFile(path).catch(() => undefined);
+    await removeFile(job.to).catch(() => undefined);
     throw error;
-  } finally {
-    await closeFile(fd);
   }
 }
 

@@ -1,3 +1,5 @@
+import { compareText } from './order.js';
+
 /** What decides about a file in RAM. */
 export interface HotFile {
   readonly name: string;
@@ -42,9 +44,7 @@ export interface HotPlan {
 export function planHot(files: readonly HotFile[], policy: HotPolicy): HotPlan {
   const sealed = files
     .filter(({ date }) => date !== undefined)
-    .sort(
-      (a, b) => (a.date ?? '').localeCompare(b.date ?? '') || a.sequence - b.sequence || a.shard - b.shard,
-    );
+    .sort((a, b) => compareText(a.date ?? '', b.date ?? '') || a.sequence - b.sequence || a.shard - b.shard);
   let total = bytesOf(files);
   let leaving = bytesOf(sealed);
   const release = sealed.flatMap((file): HotPlan['release'] => {

@@ -1,4 +1,4 @@
-export { Archiver, createArchiver, type DeletionPlan } from './archiver.js';
+export { Archiver, createArchiver } from './archiver.js';
 export {
   type ArchiveRange,
   listArchive,
@@ -12,5 +12,6 @@ export type { ArchiveEvent } from './events.js';
 export { History, type HistoryOptions, type HistoryPlace, readHistory } from './history.js';
 export type { ArchivedSegment, ArchiverOptions } from './options.js';
 export { type Rotation, ROTATIONS } from './rotation.js';
+export type { DeletionPlan } from './plan.js';
 export type { ArchiverStatus } from './status.js';
 export type { Source } from './source.js';

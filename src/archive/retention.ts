@@ -1,3 +1,5 @@
+import { compareText } from './order.js';
+
 const DAY_MS = 86_400_000;
 
 /** What decides about the deletion of a segment. */
@@ -43,7 +45,7 @@ export function expiredSegments(
 ): Expired[] {
   const today = Math.floor(now / DAY_MS) * DAY_MS;
   const oldest = [...segments].sort(
-    (a, b) => a.date.localeCompare(b.date) || a.shard - b.shard || a.sequence - b.sequence,
+    (a, b) => compareText(a.date, b.date) || a.shard - b.shard || a.sequence - b.sequence,
   );
   let total = otherBytes + segments.reduce((sum, { bytes }) => sum + bytes, 0);
   return oldest.flatMap(({ name, date, bytes }): Expired[] => {

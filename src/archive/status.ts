@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs';
+
 /**
  * How an archiver is.
  *
@@ -24,4 +26,14 @@ export interface ArchiverStatus {
   readonly freeBytes: number | null;
   /** Bytes of the shards and segments in RAM at the last look. */
   readonly hotBytes: number;
+}
+
+/** Bytes that are free on the disk of a directory; null where nobody knows. */
+export function freeBytes(directory: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
 }

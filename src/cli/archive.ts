@@ -1,5 +1,6 @@
-import { createArchiver, type Archiver, type DeletionPlan } from '../archive/archiver.js';
+import { createArchiver, type Archiver } from '../archive/archiver.js';
 import type { ArchiverOptions } from '../archive/options.js';
+import type { DeletionPlan } from '../archive/plan.js';
 import { ROTATIONS } from '../archive/rotation.js';
 import { MetricsError } from '../errors.js';
 import { shown } from '../options.js';

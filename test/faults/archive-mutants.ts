@@ -38,7 +38,7 @@ export const ARCHIVE_MUTANTS = {
   ],
   'late lines forgotten': [
     {
-      file: 'src/archive/archiver.ts',
+      file: 'src/archive/syncing.ts',
       find: 'if (segment === undefined || file.stat.size <= segment.entry.bytes) continue;',
       replace: 'if (segment === undefined || segment.entry.bytes > 0) continue;',
     },

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { workerScript } from '../../scripts/worker-script.mjs';
 import type { Patch } from './case.js';
 
 /** Where bundles go: within the repository, so that they find its dependencies. */
@@ -55,6 +56,7 @@ export class Bundler {
   async #build(entry: string, index: number, settings: readonly Patch[]): Promise<string> {
     const outfile = join(this.#root, OUTPUT, this.#name, `${index}-${entry.replace(/\.ts$/, '.mjs')}`);
     mkdirSync(join(outfile, '..'), { recursive: true });
+    const patching = this.#patching([...settings, ...this.#mutant]);
     await build({
       absWorkingDir: this.#root,
       entryPoints: [`test/faults/programs/${entry}`],
@@ -65,7 +67,7 @@ export class Bundler {
       target: 'node20',
       packages: 'external',
       logLevel: 'silent',
-      plugins: [this.#patching([...settings, ...this.#mutant])],
+      plugins: [workerScript([patching]), patching],
     });
     return outfile;
   }
