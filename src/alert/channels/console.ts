@@ -1,9 +1,8 @@
-import { visible } from '../../visible.js';
 import type { Channel, Delivery } from '../channel.js';
 import type { Notification, NotifiedAlert } from '../notification.js';
 import { type ConsoleChannelConfig, type ChannelContext } from './config.js';
 import { alertLine } from './message.js';
-import { cut, isoTime } from './text.js';
+import { isoTime, plain } from './text.js';
 
 /** A line for people is not longer than this. */
 const MAX_LINE = 1000;
@@ -52,7 +51,7 @@ export class ConsoleChannel implements Channel {
   }
 
   #paint(alert: NotifiedAlert): string {
-    const line = cut(visible(alertLine(alert)), MAX_LINE);
+    const line = plain(alertLine(alert), MAX_LINE);
     if (this.#context.colour !== true) return line;
     const code = COLOURS[alert.status === 'resolved' ? 'resolved' : alert.severity];
     return `\x1b[${code}m${line}\x1b[0m`;

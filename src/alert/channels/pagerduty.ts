@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
-import { visible } from '../../visible.js';
 import type { Channel, Delivery } from '../channel.js';
 import type { Notification, NotifiedAlert } from '../notification.js';
 import type { ChannelContext, PagerDutyChannelConfig } from './config.js';
@@ -10,7 +9,7 @@ import { postOnce } from './http.js';
 import * as message from './message.js';
 import { readSecret } from './secret.js';
 import { renderTemplate } from './template.js';
-import { cut, isoTime } from './text.js';
+import { cut, isoTime, plain } from './text.js';
 
 const DEFAULT_URL = 'https://events.pagerduty.com/v2/enqueue';
 
@@ -18,6 +17,8 @@ const MAX_SUMMARY = 1024;
 
 /** Of 512 KB a letter can take three bytes, and a listed alert may be as long as a line of a shard. */
 const MAX_LIST = 40_000;
+
+const MAX_LINE = 4000;
 
 /** PagerDuty says no Retry-After, and its documents ask for 30 s. */
 const LIMITED_MS = 30_000;
@@ -120,7 +121,10 @@ function groupText(labels: Readonly<Record<string, string>>): string {
 function list(alerts: readonly NotifiedAlert[]): string {
   const lines = alerts.map((alert) => {
     const description = alert.annotations['description'];
-    return visible(`${message.alertLine(alert)}${description === undefined ? '' : `: ${description}`}`);
+    return plain(
+      `${message.alertLine(alert)}${description === undefined ? '' : `: ${description}`}`,
+      MAX_LINE,
+    );
   });
   return cut(lines.join('\n'), MAX_LIST);
 }

@@ -8,8 +8,7 @@ export function cut(text: string, max: number): string {
 
 /** A stranger's text as one short line that no terminal obeys. */
 export function plain(text: string, max: number): string {
-  const line = visible(text.replace(/\s+/g, ' ').trim());
-  return cut(line, max);
+  return cut(visible(cut(text.replace(/\s+/g, ' ').trim(), max)), max);
 }
 
 /** A number for people: whole ones as they are, others with six digits, as 70.1 and not 70.10000000000001. */
