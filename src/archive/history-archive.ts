@@ -5,7 +5,7 @@ import { bootId } from '../store/position.js';
 import { compareAge, openSegment, type Segment } from '../store/segments.js';
 import { parseName, type SegmentName } from '../store/shard.js';
 import { COMPRESSED, ENTRY, parseEntries, type SegmentEntry, SOURCE } from './entry.js';
-import { compressedFile, readText } from './history-compressed.js';
+import { compressedFile, midnight, readText } from './history-compressed.js';
 import type { HistoryFile, Place } from './history-place.js';
 import { plainFile } from './history-plain.js';
 import { parseSource, sourceKey, sourceOf } from './source.js';
@@ -34,7 +34,6 @@ interface Candidate {
  *
  * @param ram - The files in RAM.
  * @param open - Receives what is opened, for the caller to close.
- * @returns The oldest first.
  */
 export async function findArchived(
   places: readonly Place[],
@@ -46,9 +45,8 @@ export async function findArchived(
   const chosen = await withoutTwins(choose(candidates, ram));
   return [...chosen]
     .filter(({ entry }) => entry === undefined || mayHold(entry, range))
-    .sort((a, b) => compareAge(a.name, b.name))
-    .map(({ place, name, plain }) =>
-      plain === undefined ? compressedFile(place, name, range) : plainFile(place, plain, range),
+    .map(({ place, name, plain, entry }) =>
+      plain === undefined ? compressedFile(place, name, entry, range) : plainFile(place, plain, range),
     );
 }
 
@@ -173,20 +171,23 @@ function readSource(path: string): string | undefined {
  * The compressed segments that may hold something of a time range.
  *
  * @remarks
- * Segments of a shard follow one another, so the search goes from the newest to the oldest and ends where one is too
- * old: a short time costs no more in a long history.
+ * Segments of a shard follow one another, so the search goes from the newest day to the oldest and ends behind one that
+ * begins before the range: a short time costs no more in a long history. (On one day their numbers tell no order.)
  */
 function findCompressed(place: Place, { compressed }: ArchiveNames, range: TimeRange): Candidate[] {
   const { since, until, latenessMs } = range;
-  const tooOld = new Set<number>();
+  const newer = new Map<number, { date: string | undefined; begin: number }>();
   const found: Candidate[] = [];
   for (const name of [...compressed].sort((a, b) => compareAge(b, a))) {
-    if (tooOld.has(name.shard) || midnight(name) - latenessMs >= until) continue;
+    if (midnight(name) - latenessMs >= until) continue;
+    const { date, begin } = newer.get(name.shard) ?? { date: name.date, begin: Infinity };
+    if (date !== name.date && begin <= since - latenessMs) continue;
     const text = readText(join(place.directory, `${name.name}${COMPRESSED}${ENTRY}`)) ?? '';
     const { entry } = parseEntries(text);
     const key = entry?.source ? sourceKey(entry.source) : undefined;
     found.push({ place, name, key, bytes: entry?.bytes ?? 0, entry });
-    if (entry?.last && Date.parse(entry.last) < since - latenessMs) tooOld.add(name.shard);
+    const first = entry?.first ? Date.parse(entry.first) : Infinity;
+    newer.set(name.shard, { date: name.date, begin: Math.min(begin, first) });
   }
   return found;
 }
@@ -194,12 +195,6 @@ function findCompressed(place: Place, { compressed }: ArchiveNames, range: TimeR
 /** Whether a segment can hold a record of a range, as far as its manifest entry tells. */
 function mayHold({ first, last }: SegmentEntry, { since, until }: TimeRange): boolean {
   return first !== null && last !== null && Date.parse(last) >= since && Date.parse(first) < until;
-}
-
-/** When the day of a segment's first record began. */
-function midnight({ date = '' }: SegmentName): number {
-  const time = Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T00:00:00.000Z`);
-  return Number.isNaN(time) ? -Infinity : time;
 }
 
 /** What tells open files apart, whatever their names. */

@@ -11,8 +11,20 @@ import type { HistoryFile, Place } from './history-place.js';
 const MAX_TRIES = 10;
 
 /** A compressed segment; it is opened only when its turn comes, for an archive has thousands. */
-export function compressedFile(place: Place, name: SegmentName, range: TimeRange): HistoryFile {
-  return { place, name, chunks: (withSpans) => chunksOf(place, name, range, withSpans) };
+export function compressedFile(
+  place: Place,
+  name: SegmentName,
+  entry: SegmentEntry | undefined,
+  range: TimeRange,
+): HistoryFile {
+  const begin = entry?.first ? Date.parse(entry.first) : midnight(name);
+  return { place, name, begin, chunks: (withSpans) => chunksOf(place, name, range, withSpans) };
+}
+
+/** When the day of a segment's first record began; where its name tells none, before everything. */
+export function midnight({ date = '' }: SegmentName): number {
+  const time = Date.parse(`${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}T00:00:00.000Z`);
+  return Number.isNaN(time) ? -Infinity : time;
 }
 
 /** The text of a small file; undefined where there is none that can be read. */

@@ -1,7 +1,7 @@
 import type { Chunk } from '../store/chunks.js';
 import { LineDecoder } from '../store/lines.js';
 import type { ReadCounts } from '../store/reader.js';
-import type { UnreadableFile } from '../store/segments.js';
+import { compareAge, type UnreadableFile } from '../store/segments.js';
 import type { SegmentName } from '../store/shard.js';
 
 /** A directory that is read, and what was seen in it so far. */
@@ -29,6 +29,14 @@ export interface HistoryFile {
   readonly place: Place;
   /** Its name as a segment, without `.gz`. */
   readonly name: SegmentName;
+  /** Time of the record that it begins with, in Unix milliseconds; infinity where nobody can tell. */
+  readonly begin: number;
   /** Reads it. What is wrong with it is told to the place, and thrown at nobody. */
   chunks(withSpans: boolean): AsyncGenerator<Chunk, void, undefined>;
+}
+
+/** Orders files by what they begin with: names are given anew, and so tell the order of days only. */
+export function compareBegin(a: HistoryFile, b: HistoryFile): number {
+  if (a.begin !== b.begin) return a.begin < b.begin ? -1 : 1;
+  return compareAge(a.name, b.name);
 }

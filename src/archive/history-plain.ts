@@ -1,6 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Chunk, readChunks, type TimeRange } from '../store/chunks.js';
+import { readSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parseTime } from '../parse.js';
+import { START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
+import { type Chunk, readChunks, type TimeRange } from '../store/chunks.js';
 import type { Segment } from '../store/segments.js';
 import type { HistoryFile, Place } from './history-place.js';
 
@@ -9,7 +12,16 @@ const TURN_MS = 10;
 
 /** A file that is open, read up to the size that it had then. */
 export function plainFile(place: Place, segment: Segment, range: TimeRange): HistoryFile {
-  return { place, name: segment, chunks: (withSpans) => chunksOf(place, segment, range, withSpans) };
+  const begin = firstTime(segment.fd);
+  return { place, name: segment, begin, chunks: (withSpans) => chunksOf(place, segment, range, withSpans) };
+}
+
+/** Time of the record that a file begins with; infinity where it begins with none. */
+export function firstTime(fd: number): number {
+  const head = Buffer.alloc(TIMESTAMP_END);
+  const text = head.toString('latin1', 0, readSync(fd, head, 0, TIMESTAMP_END, 0));
+  const time = text.startsWith(START_TEXT) ? parseTime(text.slice(TIMESTAMP_START)) : NaN;
+  return Number.isNaN(time) ? Infinity : time;
 }
 
 async function* chunksOf(

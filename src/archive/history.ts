@@ -3,7 +3,7 @@ import type { MetricRecord } from '../record.js';
 import type { Chunk, TimeRange } from '../store/chunks.js';
 import type { ReadCounts, ReadOptions } from '../store/reader.js';
 import { openSegments, type Segment } from '../store/segments.js';
-import type { HistoryFile, Place } from './history-place.js';
+import { compareBegin, type HistoryFile, type Place } from './history-place.js';
 import { findPlaces } from './history-places.js';
 import { plainFile } from './history-plain.js';
 import { isAllIn } from './history-reach.js';
@@ -97,8 +97,8 @@ export class History implements AsyncIterable<MetricRecord[]> {
   }
 
   /**
-   * Reads, file after file: the archives first, then the sealed segments and last the live files in RAM. Records of one
-   * writer come in the order in which it stored them.
+   * Reads, file after file, those first that were begun first. Records of one writer come in the order in which it stored
+   * them.
    *
    * @returns Batches of records.
    */
@@ -164,9 +164,9 @@ export class History implements AsyncIterable<MetricRecord[]> {
     }
     const archives = this.#places.filter(({ archive }) => archive);
     const { since, latenessMs } = this.#range;
-    if (archives.length === 0 || (this.#own && isAllIn(open, since - latenessMs))) return hot;
-    const { findArchived } = await import('./history-archive.js');
-    return [...(await findArchived(archives, [...open], this.#range, open)), ...hot];
+    const all = archives.length === 0 || (this.#own && isAllIn(open, since - latenessMs));
+    const archived = all ? [] : await archivedFiles(archives, open, this.#range);
+    return [...archived, ...hot].sort(compareBegin);
   }
 }
 
@@ -181,6 +181,16 @@ export class History implements AsyncIterable<MetricRecord[]> {
  */
 export function readHistory(options: HistoryOptions = {}): History {
   return new History(options);
+}
+
+/** The modules for that are loaded only where it is needed. */
+async function archivedFiles(
+  places: readonly Place[],
+  open: Segment[],
+  range: TimeRange,
+): Promise<HistoryFile[]> {
+  const { findArchived } = await import('./history-archive.js');
+  return findArchived(places, [...open], range, open);
 }
 
 async function* chunksOfAll(files: readonly HistoryFile[]): AsyncGenerator<Chunk, void, undefined> {

@@ -1,27 +1,24 @@
-import { analyze } from '../analyze/analyzer.js';
+import { Analyzer } from '../analyze/analyzer.js';
 import type { GroupKey } from '../analyze/options.js';
 import { MetricsError } from '../errors.js';
 import { shown } from '../options.js';
-import { readRecords } from '../store/reader.js';
 import { answerAsCsv, answerAsJson, type Answer } from './answer.js';
 import { answerAsTable } from './answer-table.js';
 import { type Command, parseFlags } from './command.js';
-import { complain } from './failure.js';
 import { print } from './output.js';
-import { namedDirectory, readSettings } from './settings.js';
+import { complainOfUnreadable, openRecords, placesRead, RECORD_FLAGS, RECORD_HELP } from './records.js';
 import { outputStyle, outputWidth } from './style.js';
-import { parseTime } from './time.js';
 
 const HELP = `Usage: cfn-metrics analyze [OPTION]…
 
-Count, average, extremes and quantiles of the records in the shards.
+Count, average, extremes and quantiles of the records in RAM and in the archive.
 
-  --since TIME       first record that counts (default: everything that is in the directory)
+  --since TIME       first record that counts (default: the first there is)
   --until TIME       records from then on do not count (default: no end)
   --metric GLOB      metrics that count, * and ? are wildcards; may be repeated
   --agent ID         agents that count; may be repeated
   --group-by KEYS    metric, agent, attr:NAME, separated by commas (default: metric)
-  --dir DIRECTORY    where the shards are (default: CFN_METRICS_DIR, else /dev/shm)
+${RECORD_HELP}
   --json             one JSON object
   --csv              a row a group
   --help             this text
@@ -33,12 +30,10 @@ Example: cfn-metrics analyze --since 5m --metric 'coordination_*' --group-by met
 `;
 
 const FLAGS = {
-  since: 'text',
-  until: 'text',
+  ...RECORD_FLAGS,
   metric: 'texts',
   agent: 'texts',
   'group-by': 'texts',
-  dir: 'text',
   json: 'switch',
   csv: 'switch',
 } as const;
@@ -46,22 +41,15 @@ const FLAGS = {
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   if (flags.json && flags.csv) throw bad('--json and --csv exclude each other');
-  const now = Date.now();
-  const since = flags.since === undefined ? undefined : parseTime('--since', flags.since, now);
-  const until = flags.until === undefined ? undefined : parseTime('--until', flags.until, now);
-  if (since !== undefined && (until ?? Infinity) < since) {
-    throw bad(`--since ${shown(flags.since)} is after --until ${shown(flags.until)}`);
-  }
   const groupBy = groupKeys(flags['group-by']);
-  const settings = await readSettings(flags);
-  const reader = readRecords({ directory: namedDirectory(settings), since, until });
+  const { history, since, until } = await openRecords(flags);
   const query = { since, until, metrics: flags.metric, agents: flags.agent, groupBy };
-  const analysis = analyze(reader, query);
-  const answer: Answer = { analysis, counts: reader.counts, directory: reader.directory, groupBy };
+  const analyzer = new Analyzer(query);
+  for await (const records of history) for (const record of records) analyzer.add(record);
+  const directory = placesRead(history);
+  const answer: Answer = { analysis: analyzer.analysis(), counts: history.counts, directory, groupBy };
 
-  for (const { file, reason } of answer.counts.unreadable) {
-    complain(new MetricsError('ERR_METRICS_STORE', `${file} was not read: ${reason}`));
-  }
+  complainOfUnreadable(answer.counts);
   if (flags.json) print(answerAsJson(answer));
   else if (flags.csv) print(answerAsCsv(answer));
   else print(answerAsTable(answer, { since, until }, outputStyle(), outputWidth()));
