@@ -7,3 +7,5 @@ export type { AnalyzeOptions, GroupKey, Ranking } from './options.js';
 export { quantile } from './quantile.js';
 export type { Over } from './ranking.js';
 export { type StatisticName, type Statistics, STATISTICS } from './statistics.js';
+export { Window, type WindowCounts } from './window.js';
+export type { WindowOptions, WindowQuery } from './window-options.js';

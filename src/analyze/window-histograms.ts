@@ -1,0 +1,72 @@
+import type { MetricRecord } from '../record.js';
+import { ExplicitHistogram } from './explicit-histogram.js';
+import { ExponentialHistogram } from './exponential-histogram.js';
+import { Seconds } from './window-seconds.js';
+import { type Labels, Series, type View } from './window-series.js';
+import { Tally } from './window-tally.js';
+
+type Histogram = ExplicitHistogram | ExponentialHistogram;
+
+/** What the points of one second add up to. Of the tally only records and ends are used. */
+interface HistogramCell {
+  readonly tally: Tally;
+  readonly histogram: Histogram;
+}
+
+/** The points of a histogram, merged by second. */
+export class HistogramSeries extends Series {
+  readonly #seconds = new Seconds<HistogramCell>();
+  #additions = 0;
+  readonly #seen: (readonly [additions: number, first: unknown, last: unknown] | undefined)[] = [];
+
+  /** Adds a point: all of it, what it has more than the one before it, or nothing but its mean. */
+  add(record: MetricRecord, before: MetricRecord | 'whole' | 'baseline'): void {
+    const { time, value } = record;
+    if (time > this.latest) this.latest = time;
+    this.#additions += 1;
+    const cell = this.#seconds.cell(time, () => newCell(this.labels));
+    cell.tally.add(time, NaN, Number.isNaN(value) ? NaN : value);
+    if (before !== 'baseline') include(cell.histogram, record, before === 'whole' ? undefined : before);
+  }
+
+  dropBefore(time: number): void {
+    this.#seconds.dropBefore(time);
+  }
+
+  dropFrom(time: number): void {
+    this.#seconds.dropFrom(time);
+    this.#additions += 1;
+    this.latest = Math.min(this.latest, time);
+  }
+
+  /** Adds what is in a range of time to a cell. */
+  mergeInto(cell: HistogramCell, { since, until }: View): void {
+    for (const { cell: mine } of this.#seconds.range(since, until)) {
+      cell.tally.merge(mine.tally);
+      mergeHistogram(cell.histogram, mine.histogram);
+    }
+  }
+
+  protected moved(view: View): boolean {
+    const range = this.#seconds.range(view.since, view.until);
+    const seen = [this.#additions, range[0], range.at(-1)] as const;
+    const before = this.#seen[view.slot];
+    this.#seen[view.slot] = seen;
+    return before === undefined || seen.some((part, i) => part !== before[i]);
+  }
+}
+
+/** An empty cell for histograms of a kind. */
+export function newCell({ type }: Labels): HistogramCell {
+  const histogram = type === 'histogram' ? new ExplicitHistogram() : new ExponentialHistogram();
+  return { tally: new Tally(), histogram };
+}
+
+function include(histogram: Histogram, record: MetricRecord, before: MetricRecord | undefined): void {
+  histogram.include(record, before);
+}
+
+function mergeHistogram(into: Histogram, other: Histogram): void {
+  if (into instanceof ExplicitHistogram && other instanceof ExplicitHistogram) into.merge(other);
+  else if (into instanceof ExponentialHistogram && other instanceof ExponentialHistogram) into.merge(other);
+}

@@ -1,0 +1,146 @@
+import { Buckets } from './window-buckets.js';
+import { Points } from './window-points.js';
+import { Running } from './window-running.js';
+import { Seconds } from './window-seconds.js';
+import { Series, type View } from './window-series.js';
+import { Tally } from './window-tally.js';
+
+/** A series with more points than this keeps no values, but counts of them, for each second. */
+const MOST_POINTS = 32_768;
+/** What the narrow buckets of a second can count to. */
+const MOST_NARROW = 65_535;
+
+/** What the values of one second of a busy series add up to. */
+class NumberCell {
+  readonly tally = new Tally();
+  buckets = new Buckets(false);
+  #wide = false;
+
+  add(time: number, value: number, stored: number): void {
+    this.tally.add(time, value, stored);
+    if (Number.isNaN(value)) return;
+    if (!this.#wide && this.tally.count > MOST_NARROW) this.#widen();
+    if (this.buckets.add(value, 1)) return;
+    this.#widen();
+    this.buckets.add(value, 1);
+  }
+
+  #widen(): void {
+    const wide = new Buckets(true);
+    wide.merge(this.buckets);
+    this.buckets = wide;
+    this.#wide = true;
+  }
+}
+
+/** What the numbers of a series in a range of time add up to. */
+export interface NumberPart {
+  readonly tally: Tally;
+  /** Counts by magnitude; undefined where there are so few values, or so far apart, that they are sorted. */
+  readonly buckets: Buckets | undefined;
+  /** Whether the values themselves are here. */
+  readonly raw: boolean;
+  /** Adds the values, in any order, to an array from an index on; NaN is left out. Returns the index behind them. */
+  values(into: Float64Array, from: number): number;
+}
+
+/** The points of a gauge, counter or up-down counter: each of them, or by second where there are many. */
+export class NumberSeries extends Series {
+  #points: Points | undefined = new Points();
+  readonly #runnings: (Running | undefined)[] = [];
+  readonly #seconds = new Seconds<NumberCell>();
+  #additions = 0;
+  readonly #seen: (readonly [additions: number, first: unknown, last: unknown] | undefined)[] = [];
+
+  /**
+   * Adds a point.
+   *
+   * @param time - Unix milliseconds.
+   * @param value - What counts; NaN where nothing does.
+   * @param stored - The value as it was stored.
+   * @param keep - Unix milliseconds of the oldest point that is still wanted.
+   */
+  add(time: number, value: number, stored: number, keep: number): void {
+    if (time > this.latest) this.latest = time;
+    const points = this.#points;
+    if (points === undefined) {
+      this.#additions += 1;
+      this.#seconds.cell(time, () => new NumberCell()).add(time, value, stored);
+      return;
+    }
+    const sequence = points.insert(time, value, stored, keep);
+    if (sequence + 1 < points.end) {
+      for (const running of this.#runnings) running?.inserted(points, sequence);
+    }
+    if (points.end - points.first > MOST_POINTS) this.#fold(points, keep);
+  }
+
+  dropBefore(time: number): void {
+    this.#points?.shrink(time);
+    this.#seconds.dropBefore(time);
+    if (this.#seconds.size === 0) this.#points ??= new Points();
+  }
+
+  dropFrom(time: number): void {
+    this.#points?.dropFrom(time);
+    this.#seconds.dropFrom(time);
+    this.#runnings.length = 0;
+    this.#additions += 1;
+    this.latest = Math.min(this.latest, time);
+  }
+
+  protected moved(view: View): boolean {
+    if (this.#points !== undefined)
+      return this.#running(view.slot).advance(this.#points, view.since, view.until);
+    const range = this.#seconds.range(view.since, view.until);
+    const seen = [this.#additions, range[0], range.at(-1)] as const;
+    const before = this.#seen[view.slot];
+    this.#seen[view.slot] = seen;
+    return before === undefined || seen.some((part, i) => part !== before[i]);
+  }
+
+  /** What is in a view, as of the last time it moved. */
+  part(view: View): NumberPart {
+    const points = this.#points;
+    if (points === undefined) return this.#partOfSeconds(view);
+    const running = this.#running(view.slot);
+    return {
+      tally: running.tally,
+      buckets: running.buckets,
+      raw: true,
+      values: (into, from) => {
+        let to = from;
+        for (let at = running.from - points.base; at < running.to - points.base; at += 1) {
+          const value = points.values[at]!;
+          if (!Number.isNaN(value)) into[to++] = value;
+        }
+        return to;
+      },
+    };
+  }
+
+  #running(slot: number): Running {
+    return (this.#runnings[slot] ??= new Running(Math.floor(this.latest)));
+  }
+
+  #partOfSeconds({ since, until }: View): NumberPart {
+    const tally = new Tally();
+    const buckets = new Buckets(true);
+    for (const { cell } of this.#seconds.range(since, until)) {
+      tally.merge(cell.tally);
+      buckets.merge(cell.buckets);
+    }
+    return { tally, buckets, raw: false, values: (_, from) => from };
+  }
+
+  #fold(points: Points, keep: number): void {
+    for (let at = points.search(keep); at < points.end; at += 1) {
+      const time = points.timeAt(at);
+      const cell = this.#seconds.cell(time, () => new NumberCell());
+      cell.add(time, points.values[at - points.base]!, points.storedAt(at));
+    }
+    this.#points = undefined;
+    this.#runnings.length = 0;
+    this.#additions += 1;
+  }
+}

@@ -1,0 +1,138 @@
+import { agentNumber, RECORD_TYPES } from '../record.js';
+import { matchesGlob } from './glob.js';
+import { compareText, type Group, OVERFLOW } from './groups.js';
+import type { QueryKey } from './query.js';
+import type { WindowQuestion } from './window-options.js';
+import type { Labels, View } from './window-series.js';
+import { statisticsOf } from './window-statistics.js';
+import type { AnySeries } from './window-tree.js';
+
+type Identity = Pick<Group, 'metric' | 'type' | 'unit' | 'agent' | 'attributes'>;
+
+/** A group of an answer, and what it was the last time. */
+interface PlannedGroup {
+  readonly identity: Identity;
+  readonly series: AnySeries[];
+  changes: number;
+  records: number;
+  group: Group | undefined;
+}
+
+/** Which series make which groups of a question, in the order of the answer, so that asking again need not find out. */
+export class Plan {
+  readonly #groups: readonly PlannedGroup[];
+  readonly #quantiles: readonly number[];
+
+  /**
+   * Sorts series into groups.
+   *
+   * @param all - All series there are.
+   * @param keys - What they are kept by.
+   */
+  constructor(all: readonly AnySeries[], keys: readonly QueryKey[], question: WindowQuestion) {
+    this.#quantiles = question.quantiles;
+    const groups = new Map<string, PlannedGroup>();
+    const wanted = new Map<string, boolean>();
+    const agentAt = keys.findIndex(({ kind }) => kind === 'agent');
+    for (const series of all) {
+      const { labels } = series;
+      let isWanted = wanted.get(labels.metric);
+      if (isWanted === undefined) {
+        isWanted = question.metrics?.some((pattern) => matchesGlob(pattern, labels.metric)) ?? true;
+        wanted.set(labels.metric, isWanted);
+      }
+      const agent = labels.values[agentAt];
+      if (!isWanted || (question.agents !== undefined && !question.agents.has(agent ?? ''))) continue;
+      const name = nameOf(labels, question.positions);
+      const known = groups.get(name);
+      if (known !== undefined) known.series.push(series);
+      else {
+        const identity = identityOf(labels, keys, question.positions);
+        groups.set(name, { identity, series: [series], changes: -1, records: 0, group: undefined });
+      }
+    }
+    const compare = comparison(keys, question.positions);
+    this.#groups = [...groups.values()].sort((a, b) => compare(a.series[0]!.labels, b.series[0]!.labels));
+  }
+
+  /** The groups that have records in a view, and how many records these are. */
+  answer(view: View): { readonly groups: Group[]; readonly records: number } {
+    const groups: Group[] = [];
+    let records = 0;
+    for (const planned of this.#groups) {
+      let changes = 0;
+      for (const series of planned.series) changes += series.advance(view);
+      if (changes !== planned.changes) this.#renew(planned, changes, view);
+      if (planned.group === undefined) continue;
+      groups.push(planned.group);
+      records += planned.records;
+    }
+    return { groups, records };
+  }
+
+  #renew(planned: PlannedGroup, changes: number, view: View): void {
+    planned.changes = changes;
+    const answer = statisticsOf(planned.series, view, this.#quantiles);
+    planned.records = answer?.records ?? 0;
+    planned.group = answer && { ...planned.identity, ...answer.statistics };
+  }
+}
+
+function nameOf({ metric, type, unit, values, overflow }: Labels, positions: readonly number[]): string {
+  // Where nothing but the metric is asked for, what overflowed belongs to it as well.
+  const apart = overflow && positions.length > 0;
+  return JSON.stringify([
+    metric,
+    type,
+    unit,
+    apart,
+    ...positions.map((position) => values[position] ?? null),
+  ]);
+}
+
+function identityOf(labels: Labels, keys: readonly QueryKey[], positions: readonly number[]): Identity {
+  const { metric, type, unit, values } = labels;
+  const apart = labels.overflow && positions.length > 0;
+  const attributes: [string, string][] = apart ? [[OVERFLOW, 'true']] : [];
+  let agent: string | undefined;
+  for (const position of positions) {
+    const key = keys[position]!;
+    const value = values[position];
+    if (key.kind === 'agent') agent = value;
+    else if (key.kind === 'attribute' && value !== undefined) attributes.push([key.name, value]);
+  }
+  const hasAttributes = apart || positions.some((position) => keys[position]!.kind === 'attribute');
+  return {
+    metric,
+    type,
+    ...(unit !== undefined && { unit }),
+    ...(agent !== undefined && { agent }),
+    // fromEntries defines properties, so that one named __proto__ is like any other.
+    ...(hasAttributes && { attributes: Object.fromEntries(attributes) }),
+  };
+}
+
+/** By metric, then the keys in the order they were asked for, then type and unit; what overflowed comes last. */
+function comparison(
+  keys: readonly QueryKey[],
+  positions: readonly number[],
+): (a: Labels, b: Labels) => number {
+  return (a, b) => {
+    const metric = compareText(a.metric, b.metric);
+    if (metric !== 0) return metric;
+    if (a.overflow !== b.overflow && positions.length > 0) return a.overflow ? 1 : -1;
+    for (const position of positions) {
+      const order = compareValues(a.values[position], b.values[position], keys[position]!);
+      if (order !== 0) return order;
+    }
+    return RECORD_TYPES.indexOf(a.type) - RECORD_TYPES.indexOf(b.type) || compareText(a.unit, b.unit);
+  };
+}
+
+function compareValues(a: string | undefined, b: string | undefined, { kind }: QueryKey): number {
+  if (kind === 'agent' && a !== undefined && b !== undefined) {
+    const [first, second] = [agentNumber(a) ?? Infinity, agentNumber(b) ?? Infinity];
+    if (first !== second) return first - second;
+  }
+  return compareText(a, b);
+}

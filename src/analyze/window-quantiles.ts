@@ -1,0 +1,78 @@
+import { interpolate, quantile } from './quantile.js';
+import { BUCKET_ERROR, Buckets } from './window-buckets.js';
+import type { NumberPart } from './window-numbers.js';
+import type { Tally } from './window-tally.js';
+
+/** So many values of several series are sorted; of more, quantiles come from buckets. */
+const MOST_SORTED = 1024;
+/** Up to here sorting by insertion is faster than what the engine has for typed arrays. */
+const FEW = 80;
+
+/** Quantiles, and how good they are. */
+export interface Quantiles {
+  /** In the order they were asked for; null of nothing. */
+  readonly values: readonly (number | null)[];
+  readonly exact: boolean;
+  readonly error: number | null;
+}
+
+/** Quantiles of all values of several parts. */
+export function quantilesOf(parts: readonly NumberPart[], tally: Tally, asked: readonly number[]): Quantiles {
+  if (tally.count === 0) return { values: asked.map(() => null), exact: true, error: null };
+  const buckets = parts.length === 1 ? parts[0]!.buckets : bucketsOf(parts, tally.count);
+  if (buckets !== undefined) return estimates(buckets, tally, asked);
+  const sorted = sort(valuesOf(parts, tally.count));
+  return { values: asked.map((q) => quantile(sorted, q)), exact: true, error: 0 };
+}
+
+/** One row of buckets of all, unless there are so few values that they are sorted. */
+function bucketsOf(parts: readonly NumberPart[], count: number): Buckets | undefined {
+  if (count <= MOST_SORTED && parts.every((part) => part.raw)) return undefined;
+  const all = new Buckets(true);
+  const rest = parts.filter((part) => part.buckets === undefined);
+  for (const { buckets } of parts) if (buckets !== undefined) all.merge(buckets);
+  const left = rest.reduce((total, { tally }) => total + tally.count, 0);
+  for (const value of valuesOf(rest, left)) all.add(value, 1);
+  return all;
+}
+
+function valuesOf(parts: readonly NumberPart[], count: number): Float64Array {
+  const values = new Float64Array(count);
+  let to = 0;
+  for (const part of parts) to = part.values(values, to);
+  return values;
+}
+
+function estimates(buckets: Buckets, { count, min, max }: Tally, asked: readonly number[]): Quantiles {
+  let error = 0;
+  const values = asked.map((q) => {
+    // As `quantile` has it; what stands at the ranks is known by its bucket.
+    const h = (count - 1) * q;
+    const rank = Math.floor(h);
+    const [lower, upper] = buckets.at(rank);
+    const estimate = interpolate(lower, h === rank ? lower : upper, h - rank);
+    error = Math.max(error, errorOf(estimate, lower, upper, h - rank));
+    return Math.min(Math.max(estimate, min), max);
+  });
+  return { values, exact: false, error };
+}
+
+/** How far an estimate may be from the quantile, as a part of the latter. */
+function errorOf(estimate: number, lower: number, upper: number, fraction: number): number {
+  if (fraction === 0 || lower >= 0 || upper <= 0) return BUCKET_ERROR;
+  // Between a negative value and a positive one the two errors add up, and the quantile may be anywhere near zero.
+  const off = BUCKET_ERROR * (1 + BUCKET_ERROR) * (upper * fraction - lower * (1 - fraction));
+  return off < Math.abs(estimate) ? off / (Math.abs(estimate) - off) : Infinity;
+}
+
+/** Sorts in place. */
+function sort(values: Float64Array): Float64Array {
+  if (values.length > FEW) return values.sort();
+  for (let i = 1; i < values.length; i += 1) {
+    const value = values[i]!;
+    let at = i;
+    for (; at > 0 && values[at - 1]! > value; at -= 1) values[at] = values[at - 1]!;
+    values[at] = value;
+  }
+  return values;
+}

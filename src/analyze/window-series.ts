@@ -1,0 +1,52 @@
+import type { RecordType } from '../record.js';
+
+/** What a series is called. */
+export interface Labels {
+  readonly metric: string;
+  readonly type: RecordType;
+  readonly unit: string | undefined;
+  /** One for each key that the window keeps. */
+  readonly values: readonly (string | undefined)[];
+  /** Whether it holds what came of series beyond the limit. */
+  readonly overflow: boolean;
+  /** Whose level it is, where it is a cumulative up-down counter. */
+  readonly writer: string | undefined;
+}
+
+/** A place for one length of window, in which each series keeps what it added up. */
+export interface View {
+  readonly slot: number;
+  readonly since: number;
+  readonly until: number;
+}
+
+/** What all series have in common. */
+export abstract class Series {
+  readonly labels: Labels;
+  /** Unix milliseconds of the latest point. */
+  latest = -Infinity;
+  readonly #changes: number[] = [];
+
+  constructor(labels: Labels) {
+    this.labels = labels;
+  }
+
+  /**
+   * Moves a view.
+   *
+   * @returns How often what is in the view has changed so far: the same number means the same content.
+   */
+  advance(view: View): number {
+    if (this.moved(view)) this.#changes[view.slot] = (this.#changes[view.slot] ?? 0) + 1;
+    return this.#changes[view.slot] ?? 0;
+  }
+
+  /** Forgets what is older than a time. */
+  abstract dropBefore(time: number): void;
+
+  /** Forgets what is not older than a time. */
+  abstract dropFrom(time: number): void;
+
+  /** Moves a view, and says whether what is in it has changed. */
+  protected abstract moved(view: View): boolean;
+}

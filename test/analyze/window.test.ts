@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { analyze, type Analysis, type Group, type GroupKey, Window } from '../../src/analyze/index.js';
+
+import type { MetricRecord } from '../../src/record.js';
+import { deltasOf } from './deltas.js';
+
+const NOON = Date.UTC(2026, 10, 21, 12);
+const LENGTH_MS = 60_000;
+
+/** A window whose clock the test sets. */
+function windowAt(now: number, options: ConstructorParameters<typeof Window>[0] = {}) {
+  const clock = { now };
+  return { clock, window: new Window({ lengthMs: LENGTH_MS, now: () => clock.now, ...options }) };
+}
+
+function gauge(second: number, value: number, fields: Partial<MetricRecord> = {}): MetricRecord {
+  return { time: NOON + second * 1000, agent: 'agent-1', metric: 'load', value, ...fields };
+}
+
+/** A cumulative point of a writer that started ten seconds before noon. */
+function total(second: number, value: number, fields: Partial<MetricRecord> = {}): MetricRecord {
+  const start = NOON - 10_000;
+  return gauge(second, value, {
+    metric: 'requests',
+    type: 'counter',
+    temporality: 'cumulative',
+    writer: 'w1',
+    start,
+    ...fields,
+  });
+}
+
+/** Two numbers that may differ by rounding, beside terms as large as `scale`. */
+function near(a: number | null, b: number | null, scale: number, relative = 1e-12): boolean {
+  if (a === null || b === null || !Number.isFinite(a) || !Number.isFinite(b)) return Object.is(a, b);
+  return Math.abs(a - b) <= relative * Math.abs(b) + 1e-13 * scale + Number.MIN_VALUE;
+}
+
+/** Says in what a group differs from what it should be; quantiles may, by as much as the group says. */
+function differences(group: Group, oracle: Group): string[] {
+  const wrong: string[] = [];
+  const same = ['metric', 'type', 'unit', 'agent', 'count', 'nan', 'min', 'max', 'first', 'last'] as const;
+  for (const name of same) {
+    const [a, b] = [group[name], oracle[name]];
+    // -0 and 0 are one value.
+    if (a !== b && !Object.is(a, b)) wrong.push(`${name} ${a} for ${b}`);
+  }
+  const scale = Math.max(
+    Math.abs(oracle.min ?? 0),
+    Math.abs(oracle.max ?? 0),
+    Math.abs(oracle.first ?? 0),
+    Math.abs(oracle.last ?? 0),
+  );
+  const finite = Number.isFinite(scale) ? scale : 0;
+  for (const name of ['sum', 'rate', 'avg', 'delta'] as const) {
+    if (!near(group[name], oracle[name], finite * 1e-10))
+      wrong.push(`${name} ${group[name]} for ${oracle[name]}`);
+  }
+  // Squares of values beyond these are no doubles.
+  const size = Math.max(Math.abs(oracle.min ?? 0), Math.abs(oracle.max ?? 0));
+  const squares = size === 0 || !Number.isFinite(size) || (size > 1e-150 && size < 1e150);
+  if (squares && !near(group.stddev, oracle.stddev, finite, 1e-7))
+    wrong.push(`stddev ${group.stddev} for ${oracle.stddev}`);
+  const numbers = (of: Group) => ({ p50: of.p50, p90: of.p90, p95: of.p95, p99: of.p99, ...of.quantiles });
+  for (const [name, exact] of Object.entries(numbers(oracle))) {
+    const estimate = numbers(group)[name as 'p50'];
+    if (
+      oracle.exact && group.exact ? Object.is(estimate! + 0, exact! + 0) : close(estimate, exact, group.error)
+    )
+      continue;
+    wrong.push(`${name} ${estimate} for ${exact}, error ${group.error}`);
+  }
+  return wrong.map((text) => `${group.metric} ${group.type}: ${text}`);
+}
+
+function close(estimate: number | null, exact: number | null, error: number | null): boolean {
+  if (estimate === null || exact === null) return estimate === exact;
+  if (Object.is(estimate, exact) || error === Infinity) return true;
+  return Math.abs(estimate - exact) <= (error! + 1e-9) * Math.abs(exact) + Number.MIN_VALUE;
+}
+
+function compare(answer: Analysis, oracle: Analysis): string[] {
+  const names = (of: Analysis) =>
+    of.groups.map(({ metric, type, unit, agent, attributes }) =>
+      JSON.stringify([metric, type, unit, agent, attributes]),
+    );
+  expect(names(answer)).toEqual(names(oracle));
+  expect({ ...answer, groups: [] }).toEqual({ ...oracle, groups: [] });
+  return answer.groups.flatMap((group, i) => differences(group, oracle.groups[i]!));
+}
+
+const someValue = fc.oneof(
+  { weight: 6, arbitrary: fc.double({ min: 0.001, max: 1e6, noNaN: true }) },
+  { weight: 4, arbitrary: fc.integer({ min: -5, max: 5 }) },
+  { weight: 1, arbitrary: fc.constantFrom(NaN, Infinity, -Infinity, 1e300, -1e300, 1e-300, 0, -0, 1e16) },
+  { weight: 1, arbitrary: fc.double({ min: -1e300, max: 1e300, noNaN: true }) },
+);
+const someCount = fc.integer({ min: 0, max: 9 });
+const somePoint = fc.record({
+  agent: fc.constantFrom('agent-1', 'agent-2', 'coder'),
+  kind: fc.constantFrom(
+    'gauge',
+    'counter',
+    'total',
+    'change',
+    'level',
+    'explicit',
+    'explicitTotal',
+    'exponential',
+  ),
+  unit: fc.constantFrom(undefined, '', 'ms'),
+  value: someValue,
+  counts: fc.tuple(someCount, someCount, someCount),
+  writer: fc.constantFrom('w1', 'w2'),
+  restart: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+});
+const someStep = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ age: fc.integer({ min: -70_000, max: 5_000 }), point: somePoint }) },
+  { weight: 4, arbitrary: fc.record({ age: fc.integer({ min: -500, max: 0 }), point: somePoint }) },
+  { weight: 1, arbitrary: fc.record({ burst: fc.array(someValue, { minLength: 40, maxLength: 120 }) }) },
+  { weight: 3, arbitrary: fc.record({ advance: fc.integer({ min: 0, max: 15_000 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ask: fc.constantFrom(1000, 10_000, 30_000, 59_000),
+      back: fc.constantFrom(0, 0, 0, 1000),
+      groupBy: fc.constantFrom<GroupKey[]>([], ['agent']),
+    }),
+  },
+);
+type Point = typeof somePoint extends fc.Arbitrary<infer T> ? T : never;
+
+/** Makes records out of points: cumulative ones go on from what their writer had. */
+class Writers {
+  readonly #taken = new Set<number>();
+  readonly #state = new Map<string, { value: number; counts: number[]; start: number; time: number }>();
+
+  record(time: number, { agent, kind, unit, value, counts, writer, restart }: Point): MetricRecord {
+    const base = { agent, metric: kind, unit, value, time: this.#free(time) };
+    const number = Number.isFinite(value) ? Math.abs(value) : 1;
+    const key = `${agent} ${kind} ${unit} ${writer}`;
+    // eslint-disable-next-line @typescript-eslint/switch-exhaustiveness-check -- the others are cumulative, below
+    switch (kind) {
+      case 'gauge':
+        return base;
+      case 'counter':
+        return { ...base, type: 'counter', value: Number.isNaN(value) ? value : number };
+      case 'change':
+        return { ...base, type: 'updowncounter' };
+      case 'explicit':
+        return { ...base, type: 'histogram', ...explicit(counts), min: 1, max: 99 };
+      case 'exponential': {
+        const count = counts[0] + counts[1] + counts[2];
+        const positive = { offset: -1, bucketCounts: counts.slice(1) };
+        return {
+          ...base,
+          type: 'exponential_histogram',
+          count,
+          sum: count,
+          scale: 2,
+          zeroCount: counts[0],
+          positive,
+        };
+      }
+    }
+    let state = this.#state.get(key);
+    if (state === undefined || restart)
+      state = { value: 0, counts: [0, 0, 0], start: base.time - 100, time: -Infinity };
+    this.#state.set(key, state);
+    // The points of a stream come in order.
+    state.time = base.time = this.#free(Math.max(base.time, state.time + 1));
+    const cumulative = { ...base, temporality: 'cumulative', writer, start: state.start } as const;
+    if (kind === 'level') return { ...cumulative, type: 'updowncounter' };
+    if (kind === 'total') {
+      state.value += Math.min(number, 1e15);
+      return { ...cumulative, type: 'counter', value: Number.isNaN(value) ? NaN : state.value };
+    }
+    state.counts = state.counts.map((count, i) => count + counts[i]!);
+    return { ...cumulative, type: 'histogram', ...explicit(state.counts) };
+  }
+
+  /** No two records of one time: which of them is first or last would be open. */
+  #free(time: number): number {
+    let free = time;
+    while (this.#taken.has(free)) free += 1;
+    this.#taken.add(free);
+    return free;
+  }
+}
+
+function explicit(counts: readonly number[]): Partial<MetricRecord> {
+  const count = counts.reduce((a, b) => a + b, 0);
+  return { bounds: [10, 20], counts: [...counts], count, sum: count * 12 };
+}
+
+describe('a window', () => {
+  it('answers as analyze does, however it is asked, whatever comes late, and while time goes on', () => {
+    fc.assert(
+      fc.property(fc.array(someStep, { maxLength: 120, size: 'max' }), (steps) => {
+        const { clock, window } = windowAt(NOON);
+        const writers = new Writers();
+        const added: MetricRecord[] = [];
+        const seen = new Set<MetricRecord>();
+        const add = (time: number, point: Point): void => {
+          const record = writers.record(time, point);
+          // What is left out still is what the next point is compared with.
+          added.push(record);
+          if (record.time >= Math.floor(clock.now / 1000) * 1000 - LENGTH_MS) seen.add(record);
+          window.add(record);
+        };
+        const wrong: string[] = [];
+        for (const step of steps) {
+          if ('advance' in step) clock.now += step.advance;
+          else if ('point' in step) add(clock.now + step.age, step.point);
+          else if ('burst' in step) {
+            const point = {
+              agent: 'agent-1',
+              kind: 'gauge',
+              unit: undefined,
+              counts: [0, 0, 0],
+              writer: 'w1',
+              restart: false,
+            } as const;
+            step.burst.forEach((value, i) =>
+              add(clock.now - 2000 + i * 20, { ...point, counts: [0, 0, 0], value }),
+            );
+          } else {
+            const until = Math.ceil((clock.now + 1) / 1000) * 1000 - step.back;
+            const since = until - step.ask;
+            const question = { groupBy: step.groupBy, quantiles: [0, 0.25, 1] };
+            const answer = window.analyze({ ...question, until, lengthMs: step.ask });
+            wrong.push(...compare(answer, oracleOf(added, seen, { since, until, ...question })));
+          }
+          if (wrong.length > 0) break;
+        }
+        expect(wrong).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** What analyze says of the increments; the stored values at the ends are those of the points as they came. */
+function oracleOf(
+  records: readonly MetricRecord[],
+  seen: ReadonlySet<MetricRecord>,
+  options: Parameters<typeof analyze>[1],
+): Analysis {
+  const increments = analyze(deltasOf(records, seen), options);
+  const stored = analyze(records, options);
+  const groups = stored.groups.map((group) => {
+    const { metric, type, unit, agent, first, last } = group;
+    const found = increments.groups.find(
+      (other) =>
+        other.metric === metric && other.type === type && other.unit === unit && other.agent === agent,
+    );
+    if (group.metric === 'total' || group.metric === 'explicitTotal')
+      return { ...(found ?? empty(group)), first, last };
+    return group;
+  });
+  return { ...stored, groups };
+}
+
+/** A group in which only points are that nobody knows the increments of. */
+function empty(group: Group): Group {
+  const histogram = group.type === 'histogram';
+  const none = { avg: null, stddev: null, min: null, max: null, p50: null, p90: null, p95: null, p99: null };
+  const quantiles = Object.fromEntries(Object.keys(group.quantiles).map((q) => [q, null]));
+  return {
+    ...group,
+    ...none,
+    quantiles,
+    count: 0,
+    sum: 0,
+    rate: 0,
+    delta: histogram ? null : 0,
+    error: null,
+  };
+}
