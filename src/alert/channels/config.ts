@@ -42,9 +42,9 @@ export interface FileChannelConfig {
  */
 export interface HttpChannelConfig {
   /**
-   * Milliseconds that an attempt may take, from 100 to 60,000.
+   * Milliseconds that an attempt may take, from 100 to 10,000.
    *
-   * @defaultValue 10,000
+   * @defaultValue 8000
    */
   readonly timeoutMs?: number | undefined;
 }

@@ -24,7 +24,7 @@ const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 /** Headers that the request itself needs as they are. */
 const OWN_HEADERS = ['connection', 'content-length', 'content-type', 'host', 'transfer-encoding'];
 
-const http: Fields = { timeoutMs: whole(100, 60_000) };
+const http: Fields = { timeoutMs: whole(100, 10_000) };
 
 const TYPES: Readonly<
   Record<ChannelConfig['type'], { readonly fields: Fields; readonly needs: readonly string[] }>

@@ -11,10 +11,11 @@ export function plain(text: string, max: number): string {
   return cut(visible(cut(text.replace(/\s+/g, ' ').trim(), max)), max);
 }
 
-/** A number for people: whole ones as they are, others with six digits, as 70.1 and not 70.10000000000001. */
+/** A number for people: four digits, as 70.1 and not 70.10000000000001, and whole ones as they are. */
 export function formatNumber(value: number | null): string {
   if (value === null) return '';
-  return String(Number.isInteger(value) ? value : Number(value.toPrecision(6)));
+  if (!Number.isFinite(value) || Number.isInteger(value)) return String(value);
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
 }
 
 /** Unix milliseconds as RFC 3339. */

@@ -11,7 +11,7 @@ function output(colour?: boolean) {
 
 const TIME = '2026-11-22T01:01:30.000Z';
 const FIRING =
-  'firing critical: Coordination time elevated (CoordinationTimeElevated), agent=7, 12300.1 (limit 10000), since 2026-11-22T01:00:00Z';
+  'firing critical: Coordination time elevated (CoordinationTimeElevated), agent=7, 12300 (limit 10000), since 2026-11-22T01:00:00Z';
 
 it('writes a line an alert', async () => {
   const { channel, text } = output();

@@ -160,24 +160,25 @@ describe('the log waits and says why, where', () => {
     });
   });
 
-  it.runIf(root)('no room is left, and tells nothing twice after there is', async () => {
+  it('no room is left, until there is', async ({ skip }) => {
     const disk = temporaryDirectory();
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]).status === 0;
-    if (!mounted) return;
-    onTestFinished(() => void spawnSync('umount', [disk]));
-    const { channel, lines } = log({ path: join(disk, 'alerts.log') });
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'cfn-test', disk]).status === 0;
+    skip(!mounted, 'no disk can be mounted');
+    onTestFinished(() => void spawnSync('umount', ['-l', disk]));
+    const path = join(disk, 'alerts.log');
+    const { channel } = log({ path });
     const filler = join(disk, 'filler');
     writeFileSync(filler, Buffer.alloc(60_000));
     const given = notification({ alerts: agents(20) });
     const delivery = await channel.send(given, unhurried());
-    expect(delivery).toEqual({ outcome: 'retry', reason: `${disk}/alerts.log has no room left (ENOSPC)` });
+    expect(delivery).toEqual({ outcome: 'retry', reason: `${path} has no room left (ENOSPC)` });
     rmSync(filler);
     expect(await channel.send(given, unhurried())).toEqual({ outcome: 'sent' });
-    const text = readFileSync(join(disk, 'alerts.log'), 'utf8');
-    const whole = text.split('\n').filter((line) => line.endsWith('}'));
-    expect(new Set(whole.map((line) => JSON.parse(line).fingerprint)).size).toBe(20);
-    expect(lines).toBeDefined();
-    expect(existsSync(filler)).toBe(false);
+    // the torn line stays, and what came before it comes again
+    const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+    const whole = lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line).fingerprint);
+    expect(lines.length - whole.length).toBeLessThanOrEqual(1);
+    expect(whole.slice(-20)).toEqual(given.alerts.map(({ fingerprint }) => fingerprint));
   });
 
   it('it was interrupted before', async () => {

@@ -50,7 +50,7 @@ describe('PagerDuty gets', () => {
           num_firing: '1',
           num_resolved: '0',
           firing:
-            'firing critical: Coordination time elevated (CoordinationTimeElevated), agent=7, 12300.1 (limit 10000), since 2026-11-22T01:00:00Z: avg over 10 s',
+            'firing critical: Coordination time elevated (CoordinationTimeElevated), agent=7, 12300 (limit 10000), since 2026-11-22T01:00:00Z: avg over 10 s',
           resolved: '',
         },
       },

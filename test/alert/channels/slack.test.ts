@@ -28,7 +28,7 @@ describe('Slack gets', () => {
               text: {
                 type: 'mrkdwn',
                 verbatim: true,
-                text: `*Coordination time elevated* (critical)\navg over 10 s\nagent=7\n12300.1 (limit 10000)\nsince ${SINCE}`,
+                text: `*Coordination time elevated* (critical)\navg over 10 s\nagent=7\n12300 (limit 10000)\nsince ${SINCE}`,
               },
             },
           ],
@@ -89,7 +89,7 @@ describe('Slack gets', () => {
     const message = await sent(notification({ alerts: [alert({ labels: { agent: '<7>' } })] }), config);
     expect(message.text).toBe('<!here> Coordination time elevated []');
     expect(message.attachments[0].blocks[0].text.text).toBe(
-      '&lt;7&gt; at 12300.1 since 2026-11-22T01:00:00.000Z',
+      '&lt;7&gt; at 12300 since 2026-11-22T01:00:00.000Z',
     );
   });
 
