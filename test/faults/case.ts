@@ -27,6 +27,8 @@ export interface Context {
   readonly directory: string;
   /** 1 for the whole case; less where it only has to show that it catches a mutant, or for a first look. */
   readonly scale: number;
+  /** Whether it may end as soon as something is wrong: so where a mutant only has to be caught. */
+  readonly oneIsEnough: boolean;
   /** For {@link random}; the same seed makes the same choices. */
   readonly seed: number;
   /**

@@ -15,8 +15,8 @@ import { type FaultCase, type Patch, skipped } from '../case.js';
 import { straceProblem } from '../strace.js';
 import { KILL, stopEverywhere, type Subject } from './syscalls.js';
 
-/** System calls of the main thread only, in an order that is always the same. */
-const WITHOUT_THREADS: Patch = {
+/** System calls in the thread that asks for them, in an order that is always the same. */
+export const WITHOUT_THREADS: Patch = {
   file: 'src/archive/io.ts',
   find: 'const pooled = promisify;',
   replace: `const pooled = ((call: { name: string }) => async (...args: unknown[]) => {
@@ -31,13 +31,19 @@ const CHANGES_NAMES = /^(rename|unlink|link)/;
 const CHANGES = /^(rename|unlink|link|open|p?write|fsync|ftruncate)/;
 const TODAY = Date.parse('2026-11-21T23:59:00Z');
 const OLD = 'cfn-metrics-20010901-2.jsonl';
-const LATE = 'cfn-metrics-20261121-1.jsonl';
+/** Compressed already when something is added to it. */
+export const LATE = 'cfn-metrics-20261121-1.jsonl';
+/** Segments that are compressed, or added to. */
+export const TODAYS = ['cfn-metrics-20261121-0.jsonl', LATE, 'cfn-metrics-20261121-3.jsonl'];
 /** What must be there at the end; 9 is so old that it goes. */
 const KEPT = [0, 1, 2, 3, 4, 5, 6];
 
 function line(value: number, time = TODAY): string {
   return formatRecord({ time, agent: 'agent-0', metric: 'm', value });
 }
+
+/** How much of {@link LATE} is compressed in the beginning. */
+export const LATE_BYTES = line(0).length;
 
 /** An archive in the middle of its life: something to sync, to seal, to rename, to add to, to release and to delete. */
 async function prepare(root: string): Promise<void> {
@@ -60,7 +66,7 @@ async function prepare(root: string): Promise<void> {
 }
 
 function paths(root: string): string[] {
-  const segments = ['cfn-metrics-20261121-0.jsonl', LATE, 'cfn-metrics-20261121-3.jsonl', OLD];
+  const segments = [...TODAYS, OLD];
   const live = [0, 1, 2, 3].map((shard) => `cfn-metrics-${shard}.jsonl`);
   const suffixes = ['', '.source', '.source.tmp', '.gz', '.gz.tmp', '.gz.json', '.gz.json.tmp'];
   return [
@@ -75,7 +81,8 @@ function missing(files: ReturnType<typeof storedFiles>, values: readonly number[
   return values.flatMap((value) => (counts.has(value) ? [] : [`line ${value} is gone`]));
 }
 
-const archiving: Subject = {
+/** An archiver that does all there is to do, once. */
+export const archiving: Subject = {
   program: 'archive-once.ts',
   settings: [WITHOUT_THREADS],
   prepare,

@@ -9,6 +9,7 @@ import { exits } from './exits.js';
 import { identities } from './identities.js';
 import { archiveBoots, archiveFull, archiveKills } from './archive-kills.js';
 import { archiveSyscalls } from './archive-syscalls.js';
+import { archiveThread } from './archive-thread.js';
 import { clock } from './clock.js';
 import { users } from './users.js';
 import { hostileBash } from './hostile-bash.js';
@@ -27,6 +28,7 @@ export const CASES: readonly FaultCase[] = [
   tailModel,
   syscalls,
   archiveSyscalls,
+  archiveThread,
   archiveKills,
   archiveBoots,
   archiveFull,

@@ -5,13 +5,15 @@ import { bootId, loadPosition } from '../../../src/store/position.js';
 import { parseName } from '../../../src/store/shard.js';
 import { type Context, type FaultCase, type Outcome, type Patch, skipped } from '../case.js';
 import { exited } from '../processes.js';
-import { everyCall, type Injection, straceProblem, underStrace } from '../strace.js';
+import { everyCall, type Injection, Stage, straceProblem } from '../strace.js';
 
 /** The end of the program at a system call. */
 export const KILL = 'signal=SIGKILL';
 const ERRORS = ['ENOSPC', 'EIO', 'EINTR', 'EMFILE'].map((code) => `error=${code}`);
 /** Programs at a time. */
 const AT_ONCE = 3;
+/** So many points are tried before anybody looks whether a mutant is caught. */
+const PART = 12;
 
 /** Something that is stopped at every system call, and must be whole afterwards. */
 export interface Subject {
@@ -86,10 +88,11 @@ export const syscalls: FaultCase = {
     if (problem !== undefined) return skipped(problem);
     // Enough to catch a mutant: what an error leaves behind, a kill leaves too.
     const actions = context.scale < 1 ? [KILL] : [KILL, ...ERRORS];
-    const all = [
-      await stopEverywhere(context, sealing, actions),
-      await stopEverywhere(context, saving, actions),
-    ];
+    const all: Awaited<ReturnType<typeof stopEverywhere>>[] = [];
+    for (const subject of [sealing, saving]) {
+      if (context.oneIsEnough && all.some(({ failures }) => failures.length > 0)) break;
+      all.push(await stopEverywhere(context, subject, actions));
+    }
     const points = all.reduce((sum, { points }) => sum + points, 0);
     const failures = all.flatMap((each) => each.failures);
     return {
@@ -112,38 +115,46 @@ export async function stopEverywhere(
   wanted: (injection: Injection) => boolean = () => true,
 ): Promise<{ points: number; kills: number; failures: string[] }> {
   const bundle = await context.bundle(subject.program, subject.settings);
-  const run = async (name: string, injection?: Injection) => {
+  const stage = await context.bundle('stage.ts');
+  const run = async (on: Stage, name: string, injection?: Injection) => {
     const directory = join(context.directory, name);
     mkdirSync(directory);
     await subject.prepare(directory);
-    const result = await underStrace(context, {
-      program: [bundle, directory],
-      paths: subject.paths(directory),
+    const paths = subject.paths(directory);
+    const result = await on.run(directory, {
+      paths,
       log: `${directory}.log`,
       ...(injection && { injection }),
     });
     return { directory, ...result };
   };
-  const { calls } = await run(`${subject.program}-whole`);
+  const stages = Array.from({ length: AT_ONCE }, () => new Stage(context, stage, bundle));
+  const { calls } = await run(stages[0]!, `${subject.program}-whole`);
   const injections = actions.flatMap((action) => everyCall(calls, action)).filter(wanted);
   const failures: string[] = [];
-  const directories = new Map<string, string>();
   const queue = [...injections.entries()];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [index, injection] = next;
-      const point = `${injection.action} at ${injection.syscall} ${injection.when}`;
-      const { directory, injected } = await run(`${subject.program}-${index}`, injection);
-      if (!injected) failures.push(`${point} was never reached`);
-      failures.push(...subject.afterwards(directory).map((wrong) => `${point}: ${wrong}`));
-      directories.set(directory, point);
+  let points = 0;
+  while (queue.length > 0 && !(context.oneIsEnough && failures.length > 0)) {
+    const part = queue.splice(0, context.oneIsEnough ? PART : Infinity);
+    points += part.length;
+    const directories = new Map<string, string>();
+    const work = async (on: Stage): Promise<void> => {
+      for (let next = part.shift(); next !== undefined; next = part.shift()) {
+        const [index, injection] = next;
+        const point = `${injection.action} at ${injection.syscall} ${injection.when}`;
+        const { directory, injected } = await run(on, `${subject.program}-${index}`, injection);
+        if (!injected) failures.push(`${point} was never reached`);
+        failures.push(...subject.afterwards(directory).map((wrong) => `${point}: ${wrong}`));
+        directories.set(directory, point);
+      }
+    };
+    await Promise.all(stages.map(work));
+    await exited(context.spawn(process.execPath, [bundle, ...directories.keys()], { stdio: 'inherit' }));
+    for (const [directory, point] of directories) {
+      failures.push(...subject.atTheEnd(directory).map((wrong) => `${point}, then again: ${wrong}`));
     }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  await exited(context.spawn(process.execPath, [bundle, ...directories.keys()], { stdio: 'inherit' }));
-  for (const [directory, point] of directories) {
-    failures.push(...subject.atTheEnd(directory).map((wrong) => `${point}, then again: ${wrong}`));
   }
-  const kills = injections.filter(({ action }) => action === KILL).length;
-  return { points: injections.length, kills, failures };
+  for (const each of stages) each.close();
+  const kills = injections.slice(0, points).filter(({ action }) => action === KILL).length;
+  return { points, kills, failures };
 }
