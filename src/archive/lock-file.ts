@@ -47,9 +47,14 @@ export class LockFile {
   /** Takes the lock; undefined where somebody else has it. */
   static acquire(path: string, lock: FileLock): LockFile | undefined {
     const fd = openLock(path);
-    if (lock.tryExclusive(fd)) {
-      const held = new LockFile(path, fd);
-      if (held.isCurrent()) return held;
+    try {
+      if (lock.tryExclusive(fd)) {
+        const held = new LockFile(path, fd);
+        if (held.isCurrent()) return held;
+      }
+    } catch (error) {
+      closeSync(fd);
+      throw error;
     }
     closeSync(fd);
     return undefined;

@@ -94,8 +94,14 @@ export class Session {
     prepareDirectory(this.#directory);
     const sealer = new Sealer(path, { lock: this.#lock, ...options });
     if (!sealer.acquire()) throw inUse('shard directory', path, lockPath);
-    describeHolder(lockPath);
-    this.#sealer = { sealer, stat: statSync(lockPath) };
+    try {
+      describeHolder(lockPath);
+      this.#sealer = { sealer, stat: statSync(lockPath) };
+    } catch (error) {
+      // Kept, it would be in the way of the next attempt.
+      sealer.release();
+      throw error;
+    }
     return sealer;
   }
 

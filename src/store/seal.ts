@@ -84,16 +84,23 @@ export class Sealer {
       constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,
       0o600,
     );
-    const stat = fstatSync(fd);
-    const problem = fileProblem(this.#directory, stat);
-    // Whoever deletes the lock file makes room for a second sealer; then the file that was locked is not the path's.
-    if (
-      problem === undefined &&
-      this.#lock.tryExclusive(fd) &&
-      same(statSync(path, { throwIfNoEntry: false }), stat)
-    ) {
-      this.#own = fd;
-      return true;
+    let problem: string | undefined;
+    try {
+      const stat = fstatSync(fd);
+      problem = fileProblem(this.#directory, stat);
+      // Whoever deletes the lock file makes room for a second sealer; then the file that was locked is not the path's.
+      if (
+        problem === undefined &&
+        this.#lock.tryExclusive(fd) &&
+        same(statSync(path, { throwIfNoEntry: false }), stat)
+      ) {
+        this.#own = fd;
+        return true;
+      }
+    } catch (error) {
+      // Kept locked, it would be in the way of the next attempt.
+      closeSync(fd);
+      throw error;
     }
     closeSync(fd);
     if (problem === undefined) return false;
