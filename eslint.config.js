@@ -9,7 +9,7 @@ const layers = {
   store: [],
   otel: ['store'],
   analyze: [],
-  alert: ['analyze'],
+  alert: ['store', 'analyze'],
   archive: ['store'],
   portal: ['store', 'analyze', 'alert'],
 };
@@ -94,7 +94,7 @@ export default defineConfig(
 
   // the library
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'adapters/**/*.ts'],
     plugins: { tsdoc },
     rules: {
       'tsdoc/syntax': 'error',
@@ -140,8 +140,22 @@ export default defineConfig(
     rules: imports([{ regex: '/cli/', message: 'Nobody imports the command line.' }]),
   },
   ...Object.entries(layers).map(layer),
+  {
+    files: ['adapters/**/*.ts'],
+    rules: imports([
+      {
+        regex: '^\\.\\./(?!\\.\\./src/((otel|store|analyze|alert)/)?[^/]+$)',
+        message:
+          'An adapter imports from src/*.ts, src/otel, src/store, src/analyze and src/alert only, never another one.',
+      },
+      files,
+    ]),
+  },
   // OpenTelemetry is imported as types, so its enums' members are written as their numbers
-  { files: ['src/otel/**/*.ts'], rules: { '@typescript-eslint/no-unsafe-enum-assignment': 'off' } },
+  {
+    files: ['src/otel/**/*.ts', 'adapters/**/*.ts'],
+    rules: { '@typescript-eslint/no-unsafe-enum-assignment': 'off' },
+  },
 
   // what is read by people and run by hand: parsed JSON is `any` there, and that is fine
   {

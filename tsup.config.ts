@@ -8,6 +8,7 @@ const library = {
   'otel/register': 'src/otel/register.ts',
   'analyze/index': 'src/analyze/index.ts',
   'archive/index': 'src/archive/index.ts',
+  'adapters/prometheus/index': 'adapters/prometheus/index.ts',
 };
 
 const common: Options = {
