@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The units of deploy/ with the real supervisors: systemd-analyze reads the one, Debian's supervisord runs the other,
-// and the archiver that it runs is killed. Installs what is missing where it may.
+// and the archiver that it runs is killed; and the channels of alerts with a real Alertmanager. Installs what is missing
+// where it may.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -16,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkAlertmanager } from '../test/system/alertmanager.mjs';
 import { ready, root } from './ready.mjs';
 
 const BACK_WITHIN_MS = 30_000;
@@ -41,7 +43,7 @@ function bring(command, name) {
 async function until(condition, ms) {
   const end = performance.now() + ms;
   while (performance.now() < end) {
-    const value = condition();
+    const value = await condition();
     if (value) return value;
     await delay(50);
   }
@@ -126,5 +128,6 @@ async function checkSupervisor() {
 await ready();
 checkSystemd();
 await checkSupervisor();
+await checkAlertmanager({ check, bring, until, root });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
