@@ -13,9 +13,14 @@ export class Ends {
     else this.#addOutOfOrder(record);
   }
 
-  /** Their values. */
-  get values(): { readonly first: number | null; readonly last: number | null } {
-    return { first: this.#first?.value ?? null, last: this.#last?.value ?? null };
+  /** The value of the earliest. */
+  get first(): number | null {
+    return this.#first?.value ?? null;
+  }
+
+  /** The value of the latest. */
+  get last(): number | null {
+    return this.#last?.value ?? null;
   }
 
   /** How far the value moved from one to the other. */

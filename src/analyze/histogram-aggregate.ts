@@ -3,7 +3,7 @@ import type { Aggregate, Asked } from './aggregate.js';
 import { Ends } from './ends.js';
 import type { ExplicitHistogram } from './explicit-histogram.js';
 import { ExponentialHistogram } from './exponential-histogram.js';
-import { PERCENTILES } from './measured.js';
+import { byName, PERCENTILES } from './measured.js';
 import type { Statistics } from './statistics.js';
 import type { Streams } from './streams.js';
 
@@ -28,7 +28,6 @@ export class HistogramAggregate implements Aggregate {
   statistics({ seconds, quantiles }: Asked): Statistics {
     const { count, sum, avg, stddev, min, max } = this.#histogram;
     const [p50, p90, p95, p99] = PERCENTILES.map((q) => this.#histogram.quantile(q));
-    const more = quantiles.map((q) => [String(q), this.#histogram.quantile(q)] as const);
     return {
       count,
       sum,
@@ -41,8 +40,12 @@ export class HistogramAggregate implements Aggregate {
       p90: p90!,
       p95: p95!,
       p99: p99!,
-      quantiles: Object.fromEntries(more),
-      ...this.#ends.values,
+      quantiles: byName(
+        quantiles,
+        quantiles.map((q) => this.#histogram.quantile(q)),
+      ),
+      first: this.#ends.first,
+      last: this.#ends.last,
       delta: null,
       exact: false,
       error: errorOf(this.#histogram, [...PERCENTILES, ...quantiles]),

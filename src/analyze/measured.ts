@@ -8,6 +8,16 @@ import { Values } from './values.js';
 /** The quantiles that every group has. */
 export const PERCENTILES = [0.5, 0.9, 0.95, 0.99] as const;
 
+/** Quantiles as an answer has them. */
+export function byName(
+  quantiles: readonly number[],
+  values: readonly (number | null)[],
+): Readonly<Record<string, number | null>> {
+  const named: Record<string, number | null> = {};
+  for (const [i, q] of quantiles.entries()) named[String(q)] = values[i]!;
+  return named;
+}
+
 /** What values alone do not tell. */
 export interface Totals {
   /** Where it says more than the sum of the values. */
@@ -65,8 +75,9 @@ export class Measured {
       p90: p90!,
       p95: p95!,
       p99: p99!,
-      quantiles: Object.fromEntries(quantiles.map((q, i) => [String(q), more[i]!])),
-      ...this.#ends.values,
+      quantiles: byName(quantiles, more),
+      first: this.#ends.first,
+      last: this.#ends.last,
       delta,
       exact: this.#values.exact,
       error: count === 0 ? null : this.#values.error,

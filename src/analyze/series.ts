@@ -12,8 +12,9 @@ export class Series {
   readonly #streams: Streams;
   readonly #memory: Memory;
   readonly #stepMs: number | undefined;
-  readonly #buckets = new Map<number | undefined, Aggregate>();
-  #begin: number | undefined = NaN;
+  /** By the time at which they begin; undefined where there is but one. */
+  #buckets: Map<number, Aggregate> | undefined;
+  #begin: number | undefined;
   #current: Aggregate | undefined;
 
   /** Starts empty; see {@link createAggregate}. */
@@ -26,36 +27,41 @@ export class Series {
 
   /** Adds a record; false where that needs memory that is not there. */
   add(record: MetricRecord): boolean {
-    return this.#add(record, false);
+    const current = this.#stepMs === undefined ? this.#current : this.#bucket(record.time, this.#stepMs);
+    if (current === undefined) return !this.#memory.full && this.addAlways(record);
+    current.add(record);
+    return true;
   }
 
   /** Adds a record, whatever memory that needs. */
-  addAlways(record: MetricRecord): void {
-    this.#add(record, true);
-  }
-
-  #add(record: MetricRecord, always: boolean): boolean {
-    const begin =
-      this.#stepMs === undefined ? undefined : Math.floor(record.time / this.#stepMs) * this.#stepMs;
-    if (begin !== this.#begin || this.#current === undefined) {
-      const found = this.#buckets.get(begin);
-      if (found === undefined && !always && this.#memory.full) return false;
-      this.#current = found ?? this.#start(begin);
-      this.#begin = begin;
-    }
+  addAlways(record: MetricRecord): true {
+    this.#current ??= this.#start();
     this.#current.add(record);
     return true;
   }
 
   /** The aggregates by the time at which their bucket begins, in order; undefined where there is but one. */
   get buckets(): readonly (readonly [begin: number | undefined, aggregate: Aggregate])[] {
-    return [...this.#buckets].sort(([a], [b]) => (a ?? 0) - (b ?? 0));
+    if (this.#buckets !== undefined) return [...this.#buckets].sort(([a], [b]) => a - b);
+    return this.#current === undefined ? [] : [[undefined, this.#current]];
   }
 
-  #start(begin: number | undefined): Aggregate {
-    const aggregate = createAggregate(this.#type, this.#streams, this.#memory);
-    this.#buckets.set(begin, aggregate);
+  /** Makes the bucket of a time the current one; undefined where there is none yet. */
+  #bucket(time: number, stepMs: number): Aggregate | undefined {
+    const begin = Math.floor(time / stepMs) * stepMs;
+    if (begin !== this.#begin) {
+      this.#begin = begin;
+      this.#current = this.#buckets?.get(begin);
+    }
+    return this.#current;
+  }
+
+  #start(): Aggregate {
     this.#memory.use(GROUP_BYTES);
+    const aggregate = createAggregate(this.#type, this.#streams, this.#memory);
+    if (this.#begin === undefined) return aggregate;
+    this.#buckets ??= new Map();
+    this.#buckets.set(this.#begin, aggregate);
     return aggregate;
   }
 }
