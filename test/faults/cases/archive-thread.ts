@@ -10,20 +10,24 @@ const ERRORS = ['error=ENOSPC', 'error=EIO'];
 /** Programs at a time. */
 const AT_ONCE = 3;
 
-/** The files that the thread makes, and nobody else writes. */
-function paths(root: string): string[] {
-  return TODAYS.map((name) => join(root, 'archive', `${name}.gz.tmp`));
+/** What one thread makes: one adds to a segment, the other compresses. strace counts the calls of each by itself. */
+const MADE = [[LATE], TODAYS.filter((name) => name !== LATE)];
+
+/** A system call at which the archiver is stopped, and whose calls are counted. */
+interface Point extends Injection {
+  readonly made: readonly string[];
 }
 
-/** Runs the archiver under strace, which watches each of its threads by itself; the calls of each, in their order. */
+/** Runs the archiver under strace; the calls of the thread that does most with these files, in their order. */
 async function run(
   { spawn }: Context,
   bundle: string,
   root: string,
+  made: readonly string[],
   injection?: Injection,
-): Promise<{ threads: string[][]; injected: boolean }> {
+): Promise<{ calls: string[]; injected: boolean }> {
   const log = `${root}.log`;
-  const args = ['-f', '-o', log, ...paths(root).flatMap((path) => ['-P', path])];
+  const args = ['-f', '-o', log, ...made.flatMap((name) => ['-P', join(root, 'archive', `${name}.gz.tmp`)])];
   if (injection !== undefined) {
     args.push('-e', `inject=${injection.syscall}:${injection.action}:when=${injection.when}`);
   }
@@ -33,7 +37,9 @@ async function run(
   for (const [, thread = '', call = ''] of text.matchAll(/^(\d+) +(\w+)\(/gm)) {
     threads.set(thread, [...(threads.get(thread) ?? []), call]);
   }
-  return { threads: [...threads.values()], injected: /\(INJECTED\)|killed by SIGKILL/.test(text) };
+  // The main thread only renames them.
+  const [calls = []] = [...threads.values()].sort((a, b) => b.length - a.length);
+  return { calls, injected: /\(INJECTED\)|killed by SIGKILL/.test(text) };
 }
 
 /** An error in the thread leaves what was there: a plain copy, or the old entry of what was to be added to. */
@@ -59,24 +65,28 @@ export const archiveThread: FaultCase = {
       await archiving.prepare(root);
       return root;
     };
-    const { threads } = await run(context, bundle, await prepared('whole'));
     const small = context.scale < 1;
-    // The main thread only renames; what it does by the same names is stopped in both.
-    const calls = [...threads].sort((a, b) => b.length - a.length)[0] ?? [];
-    const points = (small ? ERRORS : [KILL, ...ERRORS]).flatMap((action) => everyCall(calls, action));
+    const points: Point[] = [];
+    const failures: string[] = [];
+    for (const [index, made] of MADE.entries()) {
+      const { calls } = await run(context, bundle, await prepared(`whole-${index}`), made);
+      if (!calls.includes('fsync')) failures.push(`the thread that makes ${made[0]} was not seen`);
+      for (const action of small ? ERRORS : [KILL, ...ERRORS]) {
+        points.push(...everyCall(calls, action).map((injection) => ({ ...injection, made })));
+      }
+    }
     const wanted = points.filter(
       ({ action, syscall }) => action === KILL || !/^(l?stat|close)/.test(syscall),
     );
-    const failures = calls.includes('fsync') ? [] : ['the thread was not seen'];
     const roots = new Map<string, string>();
     const queue = [...wanted.entries()];
     const work = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [index, injection] = next;
-        const { action, syscall, when } = injection;
+        const { action, syscall, when, made } = injection;
         const point = `${action} at ${syscall} ${when}`;
         const root = await prepared(`point-${index}`);
-        const { injected } = await run(context, bundle, root, injection);
+        const { injected } = await run(context, bundle, root, made, injection);
         if (!injected) failures.push(`${point} was never reached`);
         if (action !== KILL && !isHarmless(root)) failures.push(`${point}: compressed all the same`);
         failures.push(...archiving.afterwards(root).map((wrong) => `${point}: ${wrong}`));
