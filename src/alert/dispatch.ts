@@ -1,0 +1,195 @@
+import type { Channel } from './channel.js';
+import type { ChannelConfig, ChannelContext } from './channels/config.js';
+import { createChannel } from './channels/create.js';
+import { composeAlert } from './compose.js';
+import { Courier, type CourierCounts, type CourierHost } from './courier.js';
+import type { Engine } from './engine.js';
+import { type ChannelMemory, newMemory } from './memory.js';
+import { isDone } from './mirror.js';
+import { needOf } from './need.js';
+import type { Candidate } from './plan.js';
+import type { Alerts } from './rule.js';
+import { type Silence, silenceOf } from './silence.js';
+import type { Instance } from './state.js';
+
+/** Messages a minute that a channel gets at most, where nothing else was said. */
+export const DEFAULT_MAX_PER_MINUTE = 30;
+
+/** What a dispatch needs. */
+export interface DispatchOptions {
+  readonly alerts: Alerts;
+  /** In the place of those that the alerts describe. */
+  readonly channels: readonly Channel[] | undefined;
+  readonly context: ChannelContext;
+  /** What channels were told before, by name. */
+  readonly memories: ReadonlyMap<string, ChannelMemory>;
+  readonly silences: () => readonly Silence[];
+  readonly host: CourierHost;
+}
+
+/** Brings alerts to all channels, each at its own pace. */
+export class Dispatch {
+  readonly #alerts: Alerts;
+  readonly #silences: () => readonly Silence[];
+  readonly #host: CourierHost;
+  readonly #couriers: readonly Courier[];
+  /** Composed once an evaluation, however often it is planned what to send. */
+  readonly #composed = new WeakMap<Instance, Omit<Candidate, 'silenced'>>();
+  #engine: Engine | undefined;
+
+  /**
+   * Makes the channels.
+   *
+   * @throws MetricsError `ERR_METRICS_OPTION` where one cannot be made.
+   */
+  constructor({ alerts, channels, context, memories, silences, host }: DispatchOptions) {
+    this.#alerts = alerts;
+    this.#silences = silences;
+    this.#host = host;
+    const made = channels ?? makeChannels(alerts, context);
+    this.#couriers = made.map((channel) => {
+      const cap = alerts.channels?.[channel.name]?.maxPerMinute ?? DEFAULT_MAX_PER_MINUTE;
+      return new Courier(channel, cap, memories.get(channel.name) ?? newMemory(), host);
+    });
+  }
+
+  /** What channels were told, by name. */
+  get memories(): ReadonlyMap<string, ChannelMemory> {
+    return new Map(this.#couriers.map(({ channel, memory }) => [channel.name, memory]));
+  }
+
+  /** Counts of all channels. */
+  get counts(): CourierCounts {
+    const total = { sent: 0, failed: 0, refused: 0 };
+    for (const { counts } of this.#couriers) {
+      total.sent += counts.sent;
+      total.failed += counts.failed;
+      total.refused += counts.refused;
+    }
+    return total;
+  }
+
+  /** Messages that wait. */
+  get waiting(): number {
+    return this.#couriers.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** For how long the channel that fails longest has failed, in milliseconds. */
+  get failingMs(): number {
+    return Math.max(0, ...this.#couriers.map(({ failingMs }) => failingMs));
+  }
+
+  /** Takes the alerts as they are after an evaluation. */
+  update(engine: Engine): void {
+    this.#engine = engine;
+  }
+
+  /**
+   * Starts what is to be sent.
+   *
+   * @returns When to come back, in Unix milliseconds.
+   */
+  deliver(): number {
+    const now = this.#host.now();
+    return Math.min(
+      ...this.#couriers.map((courier) =>
+        courier.deliver(this.#candidates(courier, now), this.#alerts.grouping),
+      ),
+      Infinity,
+    );
+  }
+
+  /** Sends what is due until nothing is, but tries nothing twice that failed. */
+  async settle(): Promise<void> {
+    for (;;) {
+      this.deliver();
+      const attempts = this.#couriers.flatMap(({ attempt }) => attempt ?? []);
+      if (attempts.length === 0) return;
+      await Promise.all(attempts);
+    }
+  }
+
+  /** Waits for what is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#couriers.flatMap(({ attempt }) => attempt ?? []));
+  }
+
+  /** Forgets alerts that are over and told, and what was told so long ago that it changes nothing. */
+  forget(): void {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    const now = this.#host.now();
+    const known = new Set<string>();
+    for (const instance of [...engine.instances()]) {
+      if (instance.status === 'resolved' && this.#isOver(instance, now)) engine.settle(instance);
+      else known.add(instance.fingerprint);
+    }
+    const keepMs = Math.max(0, ...this.#alerts.rules.map(({ repeatMs }) => repeatMs));
+    for (const { memory } of this.#couriers) {
+      for (const [fingerprint, { at, firingAt }] of memory.told) {
+        if (!known.has(fingerprint) && now - Math.max(at, firingAt ?? 0) >= keepMs)
+          memory.told.delete(fingerprint);
+      }
+      for (const [key, { lastAt, waitingSince }] of memory.groups) {
+        if (waitingSince === null && now - (lastAt ?? 0) >= this.#alerts.grouping.intervalMs)
+          memory.groups.delete(key);
+      }
+    }
+  }
+
+  #isOver(instance: Instance, now: number): boolean {
+    const candidate = this.#candidate(instance, now);
+    if (candidate === undefined) return true;
+    const { alert, rule, silenced } = candidate;
+    return this.#couriers.every((courier) => {
+      if (!isFor(courier, candidate)) return true;
+      const told = courier.memory.told.get(alert.fingerprint);
+      if (courier.channel.resendMs === undefined) {
+        const need = needOf(alert, silenced, told, rule?.repeatMs ?? 0, now);
+        return need === 'over' || need === 'none';
+      }
+      if (silenced && told?.status !== 'firing') return true;
+      return told?.status === 'resolved' && told.startsAt === alert.startsAt && isDone(alert, now);
+    });
+  }
+
+  #candidates(courier: Courier, now: number): Candidate[] {
+    const found: Candidate[] = [];
+    for (const instance of this.#engine?.instances() ?? []) {
+      const candidate = this.#candidate(instance, now);
+      if (candidate !== undefined && isFor(courier, candidate)) found.push(candidate);
+    }
+    return found;
+  }
+
+  #candidate(instance: Instance, now: number): Candidate | undefined {
+    let composed = this.#composed.get(instance);
+    if (composed === undefined) {
+      const rule = this.#engine?.rule(instance.rule);
+      const alert = composeAlert(instance, rule);
+      if (alert === undefined) return undefined;
+      composed = { instance, alert, rule };
+      this.#composed.set(instance, composed);
+    }
+    const silenced = silenceOf(composed.alert.labels, this.#silences(), now) !== undefined;
+    return { ...composed, silenced };
+  }
+}
+
+/** Whether a channel is to hear of an alert. Of a rule that is gone, those who heard of it hear that it is over. */
+function isFor({ channel, memory }: Courier, { alert, rule }: Candidate): boolean {
+  if (rule === undefined) return memory.told.has(alert.fingerprint);
+  return rule.channels?.includes(channel.name) ?? true;
+}
+
+function makeChannels({ channels }: Alerts, context: ChannelContext): Channel[] {
+  if (channels === undefined) {
+    const file = createChannel('file', { type: 'file' }, context);
+    return context.write === undefined
+      ? [file]
+      : [createChannel('console', { type: 'console' }, context), file];
+  }
+  return Object.entries(channels).map(([name, { config }]) =>
+    createChannel(name, config as unknown as ChannelConfig, context),
+  );
+}

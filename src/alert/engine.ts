@@ -1,0 +1,237 @@
+import type { GroupKey } from '../analyze/options.js';
+import { judge, looksForAbsence, needsOf, type Verdict } from './condition.js';
+import { fingerprint } from './labels.js';
+import { type Analyze, groupKeyOf, Measurements, type Need } from './measurements.js';
+import type { NoData, Rule } from './rule.js';
+import {
+  type Input,
+  inputOf,
+  type Instance,
+  type LevelState,
+  newInstance,
+  type Reason,
+  stepInstance,
+  stepLevel,
+} from './state.js';
+import { SEVERITIES, type Severity } from './notification.js';
+
+/** Alerts that are remembered at most; what agents call themselves has no bound of its own. */
+const MAX_INSTANCES = 20_000;
+
+/** One moment at which rules are evaluated. */
+export interface Moment {
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** When they were evaluated before; -Infinity where they never were. */
+  readonly previous: number;
+  /** Who answers for rules that group like this. */
+  readonly analyzeBy: (groupBy: readonly GroupKey[]) => Analyze;
+}
+
+interface RuleState {
+  readonly rule: Rule;
+  readonly needs: readonly Need[];
+  /** Whether groups are remembered although nothing is wrong with them, since their absence would be. */
+  readonly remembers: boolean;
+  /** By the key of the group. */
+  readonly instances: Map<string, Instance>;
+}
+
+/** The rules and the state of their alerts. Opens nothing, and knows no clock. */
+export class Engine {
+  #rules: RuleState[] = [];
+  /** Alerts of rules that are gone, until everybody was told that they are over. */
+  readonly #leftover = new Map<string, Instance>();
+  #overflow = 0;
+
+  /** Starts with rules, and what is known of their alerts from before. */
+  constructor(rules: readonly Rule[], instances: Iterable<Instance> = [], now = 0) {
+    this.setRules(rules, now, instances);
+  }
+
+  /** Alerts that had no room. */
+  get overflow(): number {
+    return this.#overflow;
+  }
+
+  /** All that is known. */
+  *instances(): Generator<Instance> {
+    for (const { instances } of this.#rules) yield* instances.values();
+    yield* this.#leftover.values();
+  }
+
+  /** The rule of a name. */
+  rule(name: string): Rule | undefined {
+    return this.#rules.find(({ rule }) => rule.name === name)?.rule;
+  }
+
+  /** How many alerts are known. */
+  get size(): number {
+    return this.#rules.reduce((sum, { instances }) => sum + instances.size, this.#leftover.size);
+  }
+
+  /** Takes other rules. What has the same name and groups alike goes on; what is gone resolves. */
+  setRules(rules: readonly Rule[], now: number, instances: Iterable<Instance> = [...this.instances()]): void {
+    const known = [...instances];
+    const byRule = new Map<string, Instance[]>();
+    for (const instance of known) {
+      const siblings = byRule.get(instance.rule);
+      if (siblings === undefined) byRule.set(instance.rule, [instance]);
+      else siblings.push(instance);
+    }
+    this.#leftover.clear();
+    this.#rules = rules.map((rule) => {
+      const kept = new Map<string, Instance>();
+      for (const instance of byRule.get(rule.name) ?? []) {
+        // A key that stands for no group is that of the rule without any series.
+        const whole = Object.keys(instance.group).length === 0;
+        if (!whole && !groupsLike(rule, instance)) continue;
+        kept.set(whole ? '' : groupKeyOf(instance.group, rule.groupBy), withoutLevels(rule, instance));
+      }
+      const conditions = rule.levels.map(({ condition }) => condition);
+      const policies = [rule.noData.none, rule.noData.vanished];
+      return {
+        rule,
+        needs: conditions.flatMap(needsOf),
+        remembers: policies.includes('alert') || conditions.some(looksForAbsence),
+        instances: kept,
+      };
+    });
+    const going = new Set([...this.instances()].map((instance) => instance.fingerprint));
+    for (const instance of known) {
+      if (going.has(instance.fingerprint) || instance.startsAt === null) continue;
+      const over = instance.status === 'firing' ? { status: 'resolved' as const, endsAt: now } : {};
+      if (instance.status === 'firing' || instance.status === 'resolved')
+        this.#leftover.set(instance.fingerprint, { ...instance, ...over, levels: {} });
+    }
+  }
+
+  /** Everybody was told that an alert is over. */
+  settle({ fingerprint: id, rule, group }: Instance): void {
+    this.#leftover.delete(id);
+    const state = this.#rules.find((candidate) => candidate.rule.name === rule);
+    if (state === undefined) return;
+    const key = Object.keys(group).length === 0 ? '' : groupKeyOf(group, state.rule.groupBy);
+    const instance = state.instances.get(key);
+    if (instance?.status !== 'resolved') return;
+    const pending = SEVERITIES.find((severity) => instance.levels[severity] !== undefined);
+    if (pending === undefined && !state.remembers) state.instances.delete(key);
+    else state.instances.set(key, { ...instance, status: pending === undefined ? 'inactive' : 'pending' });
+  }
+
+  /** Evaluates all rules. */
+  evaluate(moment: Moment): void {
+    const needs = new Map<string, Need[]>();
+    for (const { rule, needs: some } of this.#rules) {
+      const key = rule.groupBy.join(' ');
+      needs.set(key, [...(needs.get(key) ?? []), ...some]);
+    }
+    const measurements = new Map<string, Measurements>();
+    for (const state of this.#rules) {
+      const { groupBy } = state.rule;
+      const key = groupBy.join(' ');
+      let measured = measurements.get(key);
+      if (measured === undefined) {
+        const { now, previous } = moment;
+        measured = new Measurements(groupBy, needs.get(key)!, moment.analyzeBy(groupBy), now, previous);
+        measurements.set(key, measured);
+      }
+      this.#evaluate(state, measured, moment.now);
+    }
+  }
+
+  #evaluate(state: RuleState, measurements: Measurements, now: number): void {
+    const { rule, needs, instances, remembers } = state;
+    const present = new Set<string>();
+    for (const { metric, windowMs } of needs)
+      for (const key of measurements.groups(metric, windowMs).keys()) present.add(key);
+    const keys = new Set(present);
+    for (const key of instances.keys()) keys.add(key);
+    // Without a group to ask for, and where there is none, the rule is asked as a whole.
+    if (rule.groupBy.length === 0 || (keys.size === 0 && rule.noData.none === 'alert')) keys.add('');
+    for (const key of keys) {
+      const before = instances.get(key);
+      const after = this.#step(state, measurements, key, present, before, now);
+      const wanted =
+        after !== undefined && (after.status !== 'inactive' || (remembers && !isForgotten(rule, after, now)));
+      if (!wanted) instances.delete(key);
+      else if (before !== undefined || this.size < MAX_INSTANCES) instances.set(key, after);
+      else this.#overflow += 1;
+    }
+  }
+
+  /** The next state of one alert; undefined where there is nothing to know. */
+  #step(
+    { rule, remembers }: RuleState,
+    measurements: Measurements,
+    key: string,
+    present: ReadonlySet<string>,
+    before: Instance | undefined,
+    now: number,
+  ): Instance | undefined {
+    const seen = present.has(key);
+    const stands = rule.groupBy.length > 0 && key === '';
+    const policy = policyOf(rule, seen, present.size > 0);
+    const forgotten = before !== undefined && isForgotten(rule, before, now);
+    const levels: Partial<Record<Severity, LevelState>> = {};
+    const verdicts = new Map<Severity, Verdict>();
+    let unknown = false;
+    for (const level of rule.levels) {
+      const { severity } = level;
+      const state = before?.levels[severity];
+      const verdict = judge(level.condition, measurements, key, state?.status === 'firing');
+      verdicts.set(severity, verdict);
+      unknown ||= verdict.state === 'unknown';
+      const next = stepLevel(level, state, input(verdict), now);
+      if (next !== undefined) levels[severity] = next;
+    }
+    if (before === undefined && !remembers && Object.keys(levels).length === 0) return undefined;
+    const instance = before ?? newInstance(fingerprint(rule.name, labels()), rule.name, labels());
+    const shown = SEVERITIES.find((severity) => levels[severity]) ?? rule.levels.at(-1)!.severity;
+    const { value, limit } = verdicts.get(shown) ?? { value: null, limit: null };
+    // While nothing is measured, what was measured last is more than nothing.
+    const measured = seen || value !== null ? { value, limit } : { value: instance.value, limit };
+    const reason = forgotten ? 'forgotten' : unknown ? reasonOf(seen, present.size > 0) : null;
+    return stepInstance(instance, { levels, ...measured, seen, reason }, now);
+
+    function input(verdict: Verdict): Input {
+      if (forgotten || (stands && present.size > 0)) return 'clear';
+      return inputOf(verdict, policy);
+    }
+    function labels(): Instance['group'] {
+      return stands ? {} : measurements.labels(key);
+    }
+  }
+}
+
+/** Where a series is there and has too little to judge by, nothing is missing. */
+function policyOf({ noData }: Rule, seen: boolean, others: boolean): NoData {
+  const policy = seen || others ? noData.vanished : noData.none;
+  return seen && policy === 'alert' ? 'keepLast' : policy;
+}
+
+function reasonOf(seen: boolean, others: boolean): Reason | null {
+  if (seen) return null;
+  return others ? 'vanished' : 'noData';
+}
+
+/** A rule that asks for absence as a whole waits for ever; one that asks each agent would else never forget one. */
+function isForgotten(rule: Rule, { seenAt, group }: Instance, now: number): boolean {
+  if (seenAt === null) return false;
+  const whole = Object.keys(group).length === 0;
+  const waits =
+    rule.noData.none === 'alert' || rule.levels.some(({ condition }) => looksForAbsence(condition));
+  return !(whole && waits) && now - seenAt >= rule.forgetMs;
+}
+
+function groupsLike(rule: Rule, { group }: Instance): boolean {
+  const names = rule.groupBy.map((key) => key.replace(/^attr:/, ''));
+  return Object.keys(group).every((name) => names.includes(name));
+}
+
+function withoutLevels(rule: Rule, instance: Instance): Instance {
+  const kept = Object.entries(instance.levels).filter(([severity]) =>
+    rule.levels.some((level) => level.severity === severity),
+  );
+  return { ...instance, levels: Object.fromEntries(kept) };
+}

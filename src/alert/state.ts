@@ -1,0 +1,108 @@
+import type { Verdict } from './condition.js';
+import type { Labels } from './labels.js';
+import { SEVERITIES, type Severity } from './notification.js';
+import type { Level, NoData } from './rule.js';
+
+/** Where one severity of one alert is. One that is inactive has no state. */
+export interface LevelState {
+  readonly status: 'pending' | 'firing';
+  /** Since when it is that. */
+  readonly since: number;
+  /** Firing: since when the condition does not hold; null while it does. */
+  readonly clearSince: number | null;
+}
+
+/** What is known of the alert of one rule and one set of labels. Times are Unix milliseconds. */
+export interface Instance {
+  readonly fingerprint: string;
+  readonly rule: string;
+  /** What it is grouped by. */
+  readonly group: Labels;
+  readonly levels: Readonly<Partial<Record<Severity, LevelState>>>;
+  readonly status: 'inactive' | 'pending' | 'firing' | 'resolved';
+  /** Of the worst level that fires; after the end of the worst that did last. */
+  readonly severity: Severity;
+  readonly value: number | null;
+  readonly limit: number | null;
+  /** When it began to fire; null where it never did. */
+  readonly startsAt: number | null;
+  /** When it resolved. */
+  readonly endsAt: number | null;
+  /** When there was data last; null where there never was. */
+  readonly seenAt: number | null;
+  /** Why it is as it is, where that is not the condition: there is no series at all, or this one vanished. */
+  readonly reason: Reason | null;
+}
+
+/** Why there is nothing to judge by. */
+export type Reason = 'noData' | 'vanished' | 'forgotten';
+
+/** What a level is told: that the condition holds, that it does not, or to stay as it is. */
+export type Input = 'breach' | 'clear' | 'keep';
+
+/** What the policy for missing data makes of a verdict. */
+export function inputOf(verdict: Verdict, policy: NoData): Input {
+  if (verdict.state !== 'unknown') return verdict.state;
+  return policy === 'alert' ? 'breach' : policy === 'ok' ? 'clear' : 'keep';
+}
+
+/**
+ * The next state of one level.
+ *
+ * @returns undefined where it is inactive.
+ */
+export function stepLevel(
+  level: Pick<Level, 'forMs' | 'keepFiringForMs'>,
+  state: LevelState | undefined,
+  input: Input,
+  now: number,
+): LevelState | undefined {
+  if (input === 'keep') return state;
+  if (input === 'clear') {
+    if (state?.status !== 'firing') return undefined;
+    const clearSince = state.clearSince ?? now;
+    return now - clearSince >= level.keepFiringForMs ? undefined : { ...state, clearSince };
+  }
+  if (state?.status === 'firing') return state.clearSince === null ? state : { ...state, clearSince: null };
+  const since = state?.since ?? now;
+  return now - since >= level.forMs
+    ? { status: 'firing', since: now, clearSince: null }
+    : { status: 'pending', since, clearSince: null };
+}
+
+/** What is new for an alert in one evaluation. */
+export interface News {
+  readonly levels: Instance['levels'];
+  readonly value: number | null;
+  readonly limit: number | null;
+  /** Whether there was data. */
+  readonly seen: boolean;
+  readonly reason: Reason | null;
+}
+
+/** An alert that nothing is known of yet. */
+export function newInstance(fingerprint: string, rule: string, group: Labels): Instance {
+  return {
+    ...{ fingerprint, rule, group, levels: {}, status: 'inactive', severity: 'info' },
+    ...{ value: null, limit: null, startsAt: null, endsAt: null, seenAt: null, reason: null },
+  };
+}
+
+/** The next state of an alert, from those of its levels. */
+export function stepInstance(before: Instance, news: News, now: number): Instance {
+  const { levels, value, limit, seen, reason } = news;
+  const firing = SEVERITIES.find((severity) => levels[severity]?.status === 'firing');
+  const pending = SEVERITIES.find((severity) => levels[severity]?.status === 'pending');
+  const seenAt = seen ? now : before.seenAt;
+  const common = { ...before, levels, value, limit, seenAt, reason };
+  if (firing !== undefined) {
+    const startsAt = before.status === 'firing' ? before.startsAt : now;
+    return { ...common, status: 'firing', severity: firing, startsAt, endsAt: null };
+  }
+  if (before.status === 'firing') return { ...common, status: 'resolved', endsAt: now };
+  // One that is over stays so until somebody was told; a new one that is not sure yet changes nothing about that.
+  if (before.status === 'resolved') return common;
+  return pending === undefined
+    ? { ...common, status: 'inactive' }
+    : { ...common, status: 'pending', severity: pending };
+}

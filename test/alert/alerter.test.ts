@@ -1,0 +1,378 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readAlerts } from '../../src/alert/index.js';
+import { changeSilences } from '../../src/alert/silence-file.js';
+import { NOON, Recorder, setup } from './support.js';
+
+const LOAD = `
+defaults: false
+rules:
+  - { name: Load, metric: load, statistic: last, window: 30s, above: 70, groupBy: [agent] }
+`;
+
+describe('one alert', () => {
+  it('is told once when it begins, again after five minutes, and once when it is over', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD);
+    const alerter = await open();
+    emit({ value: 71 });
+    await alerter.round();
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+    for (let t = 30; t < 300; t += 30) {
+      clock.now = NOON + t * 1000;
+      emit({ value: 71 });
+      await alerter.round();
+      expect(channel.take()).toEqual([]);
+    }
+    clock.now = NOON + 300_000;
+    emit({ value: 72 });
+    await alerter.round();
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+    clock.now += 30_000;
+    emit({ value: 12 });
+    await alerter.round();
+    expect(channel.sent[0]!.alerts[0]).toMatchObject({
+      ...{ status: 'resolved', value: 12, limit: 70, startsAt: NOON, endsAt: clock.now },
+      labels: { alertname: 'Load', agent: 'agent-1', metric: 'load', severity: 'warning' },
+    });
+    expect(channel.take()).toEqual(['resolved Load warning 1']);
+    clock.now += 30_000;
+    await alerter.round();
+    expect(channel.take()).toEqual([]);
+    expect(alerter.alerts()).toEqual([]);
+  });
+
+  it('is one notification where the value flaps around the limit, with a recovery limit', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD.replace('above: 70', 'above: 70, recover: 60'));
+    const alerter = await open();
+    for (let i = 0; i < 9; i += 1) {
+      clock.now = NOON + i * 30_000;
+      emit({ value: i % 2 === 0 ? 70.1 : 69.9 });
+      await alerter.round();
+    }
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+  });
+
+  it('is not told to fire again within five minutes where the value flaps without one', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD);
+    const alerter = await open();
+    for (let i = 0; i < 9; i += 1) {
+      clock.now = NOON + i * 30_000;
+      emit({ value: i % 2 === 0 ? 70.1 : 69.9 });
+      await alerter.round();
+    }
+    expect(channel.take()).toEqual(['firing Load warning 1', 'resolved Load warning 1']);
+    clock.now = NOON + 300_000;
+    emit({ value: 70.1 });
+    await alerter.round();
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+  });
+
+  it('goes on where its agent vanishes, and ends when that was long ago', async () => {
+    const { open, emit, clock, channel } = await setup(
+      LOAD.replace('above: 70', 'above: 70, forgetAfter: 1h'),
+    );
+    const alerter = await open();
+    emit({ value: 71 });
+    emit({ agent: 'agent-2', value: 1 });
+    await alerter.round();
+    channel.take();
+    clock.now = NOON + 120_000;
+    emit({ agent: 'agent-2', value: 1 });
+    await alerter.round();
+    expect(channel.take()).toEqual([]);
+    expect(alerter.alerts()).toMatchObject([{ status: 'firing', reason: 'vanished', value: 71 }]);
+    clock.now = NOON + 180_000;
+    await alerter.round();
+    expect(alerter.alerts()).toMatchObject([{ status: 'firing', reason: 'noData' }]);
+    clock.now = NOON + 3_700_000;
+    await alerter.round();
+    expect(channel.take().at(-1)).toBe('resolved Load warning 1');
+  });
+
+  it('is not told twice within five minutes across restarts, where the metric is idle', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD);
+    emit({ value: 71 });
+    for (let i = 0; i < 10; i += 1) {
+      clock.now = NOON + i * 30_000;
+      const alerter = await open();
+      await alerter.round();
+      await alerter.close();
+    }
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+  });
+
+  it('keeps its fingerprint when data are missing, and is told why', async () => {
+    const { open, emit, clock, channel } = await setup(
+      LOAD.replace('above: 70', 'above: 70, noData: { vanished: alert, none: ok }'),
+    );
+    const alerter = await open();
+    emit({ value: 71 });
+    emit({ agent: 'agent-2', value: 1 });
+    await alerter.round();
+    const { fingerprint } = channel.sent[0]!.alerts[0]!;
+    clock.now += 60_000;
+    emit({ agent: 'agent-1', value: 1 });
+    await alerter.round();
+    // agent 1 is over; agent 2 vanished
+    const alerts = channel.sent[1]!.alerts;
+    expect(alerts.map(({ status, labels }) => `${status} ${labels['agent']}`)).toEqual([
+      'firing agent-2',
+      'resolved agent-1',
+    ]);
+    expect(alerts[0]!.annotations['reason']).toBe('this series vanished, others are there');
+    expect(alerts[1]!.fingerprint).toBe(fingerprint);
+    clock.now += 60_000;
+    await alerter.round();
+    expect(channel.sent[2]).toMatchObject({ status: 'resolved', total: 1 });
+  });
+});
+
+describe('severity', () => {
+  const LEVELS = `
+defaults: false
+rules:
+  - name: Load
+    metric: load
+    statistic: last
+    window: 30s
+    levels: { warning: { above: 70 }, critical: { above: 90 } }
+`;
+  it('that gets worse is told at once; critical mutes warning', async () => {
+    const { open, emit, clock, channel } = await setup(LEVELS);
+    const alerter = await open();
+    for (const [value, told] of [
+      [75, ['firing Load warning 1']],
+      [95, ['firing Load critical 1']],
+      [75, []],
+      [95, []],
+      [50, ['resolved Load critical 1']],
+    ] as const) {
+      emit({ value });
+      await alerter.round();
+      expect(channel.take()).toEqual(told);
+      clock.now += 30_000;
+    }
+  });
+});
+
+describe('noise', () => {
+  it('makes one message of many agents, the worst first', async () => {
+    const { open, emit, channel } = await setup(LOAD);
+    const alerter = await open();
+    for (let i = 0; i < 137; i += 1) emit({ agent: `agent-${i}`, value: 100 + i });
+    await alerter.round();
+    const [message, ...others] = channel.sent;
+    expect(others).toEqual([]);
+    expect(message).toMatchObject({ total: 137, status: 'firing', groupLabels: { alertname: 'Load' } });
+    expect(message!.alerts).toHaveLength(100);
+    expect(message!.alerts[0]!.labels['agent']).toBe('agent-136');
+  });
+
+  it('keeps what is silenced quiet, and tells it when the silence is over', async () => {
+    const { open, emit, clock, channel, state } = await setup(LOAD);
+    const alerter = await open();
+    await changeSilences(state, NOON, (silences) =>
+      silences.push({
+        ...{ id: '00000001', author: 'a', comment: 'c', startsAt: NOON, endsAt: NOON + 60_000 },
+        matchers: [{ label: 'agent', operator: '=', value: 'agent-1' }],
+      }),
+    );
+    emit({ value: 71 });
+    emit({ agent: 'agent-2', value: 71 });
+    await alerter.round();
+    expect(channel.sent[0]!.alerts.map(({ labels }) => labels['agent'])).toEqual(['agent-2']);
+    channel.take();
+    clock.now += 60_000;
+    await alerter.round();
+    expect(channel.sent[0]!.alerts.map(({ labels }) => labels['agent'])).toEqual(['agent-1']);
+  });
+
+  it('holds back what is more than a channel may get in a minute, and says so', async () => {
+    const yaml = `
+defaults: false
+channels: { ops: { type: webhook, url: 'http://127.0.0.1:1/', maxPerMinute: 2 } }
+grouping: { by: [alertname, agent], interval: 1s }
+${LOAD.split('\n').slice(2).join('\n')}`;
+    const { open, emit, clock, channel } = await setup(yaml);
+    const alerter = await open();
+    for (let i = 0; i < 5; i += 1) emit({ agent: `agent-${i}`, value: 71 });
+    await alerter.round();
+    expect(channel.sent).toHaveLength(2);
+    clock.now += 61_000;
+    await alerter.round();
+    expect(channel.sent.map(({ heldBack }) => heldBack)).toEqual([0, 0, 3, 0]);
+    clock.now += 61_000;
+    await alerter.round();
+    expect(new Set(channel.sent.map(({ groupKey }) => groupKey)).size).toBe(5);
+  });
+});
+
+describe('channels that fail', () => {
+  it('are asked again, with the same id, after as long as they said, also by the next alerter', async () => {
+    const { open, emit, clock, channel, events } = await setup(LOAD);
+    const ids: string[] = [];
+    channel.answer = ({ id }) => {
+      ids.push(id);
+      return { outcome: 'retry', reason: '429', retryAfterMs: 90_000 };
+    };
+    emit({ value: 71 });
+    const first = await open();
+    expect(await first.round()).toBe(false);
+    await first.close();
+    const second = await open();
+    clock.now += 60_000;
+    await second.round();
+    expect(ids).toHaveLength(1);
+    channel.answer = ({ id }) => {
+      ids.push(id);
+      return { outcome: 'sent' };
+    };
+    clock.now += 31_000;
+    await second.round();
+    expect(ids).toHaveLength(2);
+    expect(ids[1]).toBe(ids[0]);
+    expect(events.filter(({ type }) => type === 'failed')).toMatchObject([
+      { reason: '429', retryMs: 90_000 },
+    ]);
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+  });
+
+  it('hear of what began and ended while they were down for ten minutes', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD);
+    const alerter = await open();
+    channel.answer = () => ({ outcome: 'retry', reason: 'ECONNREFUSED' });
+    for (let t = 0; t < 600; t += 30) {
+      clock.now = NOON + t * 1000;
+      emit({ agent: `agent-${t}`, value: 71 });
+      if (t > 0) emit({ agent: `agent-${t - 30}`, value: 1 });
+      await alerter.round();
+    }
+    channel.answer = () => ({ outcome: 'sent' });
+    clock.now += 60_000;
+    await alerter.round();
+    expect(channel.sent).toHaveLength(1);
+    expect(new Set(channel.sent[0]!.alerts.map(({ labels }) => labels['agent'])).size).toBe(20);
+    expect(channel.sent[0]!.alerts.filter(({ status }) => status === 'resolved')).toHaveLength(19);
+  });
+
+  it('that refuse hear it no more, and it is said', async () => {
+    const { open, emit, clock, channel, events } = await setup(LOAD);
+    const alerter = await open();
+    let asked = 0;
+    channel.answer = () => {
+      asked += 1;
+      return { outcome: 'refused', reason: '404 no_service' };
+    };
+    emit({ value: 71 });
+    expect(await alerter.round()).toBe(false);
+    clock.now += 30_000;
+    expect(await alerter.round()).toBe(true);
+    expect(asked).toBe(1);
+    expect(events.filter(({ type }) => type === 'refused')).toMatchObject([
+      { reason: '404 no_service', channel: 'ops' },
+    ]);
+  });
+
+  it('do not keep others waiting', async () => {
+    const broken = new Recorder('broken');
+    broken.answer = () => ({ outcome: 'retry', reason: '500' });
+    const { open, emit, channel } = await setup(LOAD);
+    const alerter = await open(LOAD, { channels: [broken, channel] });
+    emit({ value: 71 });
+    await alerter.round();
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+  });
+
+  it('that forget get everything again and again, and what is over for five minutes', async () => {
+    const mirror = new Recorder('alertmanager', 60_000);
+    const { open, emit, clock } = await setup(LOAD);
+    const alerter = await open(LOAD, { channels: [mirror] });
+    emit({ value: 71 });
+    const told: string[][] = [];
+    for (let i = 0; i < 12; i += 1) {
+      clock.now = NOON + i * 60_000;
+      if (i === 3) emit({ value: 1 });
+      await alerter.round();
+      told.push(mirror.take());
+    }
+    const [firing, resolved] = [['firing Load warning 1'], ['resolved Load warning 1']];
+    expect(told).toEqual([
+      firing,
+      firing,
+      firing,
+      ...Array.from({ length: 5 }, () => resolved),
+      [],
+      [],
+      [],
+      [],
+    ]);
+  });
+});
+
+describe('what an alerter knows', () => {
+  it('is kept through other rules: unchanged ones go on, those that are gone resolve', async () => {
+    const { open, emit, channel, clock } = await setup(
+      `${LOAD}  - { name: Other, metric: load, above: 70 }\n`,
+    );
+    const alerter = await open();
+    emit({ value: 71 });
+    await alerter.round();
+    expect(channel.take().sort()).toEqual(['firing Load warning 1', 'firing Other warning 1']);
+    await alerter.reload(await readAlerts(LOAD, 'rules.yaml'));
+    clock.now += 30_000;
+    emit({ value: 71 });
+    await alerter.round();
+    expect(channel.take()).toEqual(['resolved Other warning 1']);
+  });
+
+  it('is of one alerter at a time', async () => {
+    const { open } = await setup(LOAD);
+    (await open()).open();
+    const second = await open();
+    expect(() => second.open()).toThrow(new RegExp(`in use by process ${process.pid}`));
+  });
+
+  it('is of nobody but its user, and damage to it is said', async () => {
+    const { open, emit, state, events, channel } = await setup(LOAD);
+    emit({ value: 71 });
+    const first = await open();
+    await first.round();
+    await first.close();
+    expect(JSON.parse(readFileSync(join(state, 'state.json'), 'utf8'))).toMatchObject({ version: 1 });
+    writeFileSync(join(state, 'state.json'), '{"version":1,"inst');
+    const second = await open();
+    await second.round();
+    expect(events.filter(({ type }) => type === 'error')).toHaveLength(1);
+    expect(channel.take()).toHaveLength(2);
+  });
+
+  it('includes what happened while nothing ran', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD);
+    const first = await open();
+    await first.round();
+    await first.close();
+    clock.now = NOON + 120_000;
+    emit({ value: 99 });
+    clock.now = NOON + 125_000;
+    emit({ value: 1 });
+    clock.now = NOON + 140_000;
+    emit({ agent: 'agent-2', value: 99 });
+    clock.now = NOON + 600_000;
+    const second = await open();
+    await second.round();
+    expect(channel.sent.flatMap(({ alerts }) => alerts.map(({ labels }) => labels['agent']))).toContain(
+      'agent-2',
+    );
+  });
+
+  it('survives lines that are none', async () => {
+    const { open, emit, directory, channel } = await setup(LOAD);
+    emit({ value: 71 });
+    appendFileSync(join(directory, 'cfn-metrics-0.jsonl'), 'nonsense\n');
+    const alerter = await open();
+    await alerter.round();
+    expect(channel.take()).toEqual(['firing Load warning 1']);
+    expect(alerter.status.counts.tornLines).toBe(1);
+  });
+});
