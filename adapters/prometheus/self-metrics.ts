@@ -14,7 +14,7 @@ type Value = readonly [value: number, attributes?: Readonly<Record<string, strin
 
 /** Counts what this adapter does, and tells it as metrics. */
 export class SelfMetrics {
-  readonly #scrapes = new Map<number, number>();
+  readonly #scrapes = new Map<number, number>([[200, 0]]);
   #seconds = 0;
 
   /** Counts a scrape that was answered. */

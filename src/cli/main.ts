@@ -27,6 +27,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'copy the shards to disk, compress and keep them, and keep RAM bounded',
     load: async () => (await import('./archive.js')).archiveCommand,
   },
+  serve: {
+    summary: 'serve the metrics of all agents to Prometheus, on one port',
+    load: async () => (await import('./serve.js')).serveCommand,
+  },
   doctor: {
     summary: 'check directory, rights, lock, space and shards, and show every setting',
     load: async () => (await import('./doctor.js')).doctorCommand,

@@ -1,0 +1,43 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { MetricsError } from '../../errors.js';
+
+/** A scrape comes on one connection, and stays on it; more than these are no scrapers. */
+const MAX_CONNECTIONS = 256;
+/** How long a client may take to say what it wants. */
+const REQUEST_MS = 10_000;
+
+/**
+ * Listens on an address.
+ *
+ * @throws MetricsError `ERR_METRICS_OPTION` where it cannot be had.
+ */
+export async function listen(handler: RequestListener, host: string, port: number): Promise<Server> {
+  const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, handler);
+  server.maxConnections = MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new MetricsError('ERR_METRICS_OPTION', problemOf(error, host, port), { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+  return server;
+}
+
+/** Where a server can be reached, as in a URL. */
+export function origin(server: Server): string {
+  const { address, port } = server.address() as AddressInfo;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+/** Whether only this machine reaches an address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+function problemOf({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
+  if (code === 'EADDRINUSE') return `--port ${port} cannot be used on ${host}: somebody else listens there`;
+  if (code === 'EACCES') return `--port ${port} cannot be used on ${host}: this user may not`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `--host ${host} is no address of this machine`;
+  return `--host ${host} --port ${port} cannot be used: ${message}`;
+}
