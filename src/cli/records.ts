@@ -6,6 +6,7 @@ import type { ReadCounts } from '../store/reader.js';
 import { archiveDirectory } from './archive/location.js';
 import type { FlagValues } from './command.js';
 import { complain } from './failure.js';
+import { counted } from './format.js';
 import { namedDirectory, readSettings } from './settings.js';
 import { parseTime } from './time.js';
 
@@ -86,7 +87,7 @@ export function complainOfUnreadable({ unreadable }: ReadCounts): void {
     const what =
       records === undefined
         ? `was not read: ${reason}`
-        : `is damaged: ${reason}; ${records} records were read`;
+        : `is damaged: ${reason}; ${counted(records, 'record')} read`;
     complain(new MetricsError('ERR_METRICS_STORE', `${file} ${what}`));
   }
 }
