@@ -1,6 +1,6 @@
 import type { Delivery } from '../channel.js';
 import type { Endpoint } from './endpoint.js';
-import { mask } from './secret.js';
+import { mask, withoutTornSecret } from './secret.js';
 import { plain } from './text.js';
 
 /** How long a receiver may take when nobody says otherwise. */
@@ -104,24 +104,23 @@ async function judge(response: Response, post: Post, secrets: readonly string[])
 async function excerpt(response: Response, secrets: readonly string[]): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
+  let whole = false;
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
   try {
     while (reader !== undefined && bytes <= MAX_ANSWER_BYTES) {
       const { done, value } = await reader.read();
+      whole = done;
       if (done) break;
       // A chunk can be as large as a compressed answer makes it.
-      chunks.push(value.subarray(0, MAX_ANSWER_BYTES + 1));
+      chunks.push(value.subarray(0, MAX_ANSWER_BYTES));
       bytes += value.length;
     }
   } catch {
     // What came says enough.
   }
   reader?.cancel().catch(() => undefined);
-  const text = Buffer.concat(chunks).toString('utf8');
-  if (bytes <= MAX_ANSWER_BYTES) return plain(mask(text, secrets), MAX_REASON);
-  // The cut may have gone through a secret, which masking then does not find.
-  const longest = Math.max(0, ...secrets.map((secret) => secret.length));
-  return plain(mask(text.slice(0, -longest - 1), secrets), MAX_REASON);
+  const text = mask(Buffer.concat(chunks).toString('utf8'), secrets);
+  return plain(whole ? text : withoutTornSecret(text, secrets), MAX_REASON);
 }
 
 /** Retry-After in milliseconds from now: seconds, or a date by the receiver's own clock (RFC 9110, 10.2.3). */

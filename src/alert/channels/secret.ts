@@ -68,6 +68,19 @@ export function mask(text: string, secrets: readonly string[]): string {
   return known.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
 }
 
+/** Takes the beginning of a secret from the end of a text that was cut off: masking did not find it. */
+export function withoutTornSecret(text: string, secrets: readonly string[]): string {
+  // half a letter
+  const known = text.replace(/\ufffd$/, '');
+  let torn = 0;
+  for (const secret of secrets) {
+    let length = Math.min(secret.length - 1, known.length);
+    while (length > torn && !known.endsWith(secret.slice(0, length))) length -= 1;
+    torn = Math.max(torn, length);
+  }
+  return known.slice(0, known.length - torn);
+}
+
 /** Reads the headers that a user named; their names were checked before. */
 export function readHeaders(
   where: string,

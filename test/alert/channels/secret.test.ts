@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Channel } from '../../../src/alert/channel.js';
 import type { ChannelConfig } from '../../../src/alert/channels/config.js';
 import { createChannel } from '../../../src/alert/channels/create.js';
+import { mask, withoutTornSecret } from '../../../src/alert/channels/secret.js';
 import { temporaryDirectory } from '../../support/directory.js';
 import { context, notification, unhurried } from './alerts.js';
 import { type Answer, hang, receiver, reset } from './receiver.js';
@@ -91,6 +92,12 @@ describe('a secret', () => {
       );
     }
   });
+});
+
+it('of a text all secrets are taken out, the longest first, each as often as it is there', () => {
+  expect(mask('abc abcdef abc', ['', 'abc', 'abcdef'])).toBe('*** *** ***');
+  expect(withoutTornSecret('says abcde', ['abc', 'abcdef', 'e'])).toBe('says ');
+  expect(withoutTornSecret('says abcdef', ['abcdef'])).toBe('says abcdef');
 });
 
 describe('no failure shows a secret', () => {
