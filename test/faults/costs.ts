@@ -15,7 +15,7 @@ const COSTS: Readonly<Record<string, Cost>> = {
   'hostile-bash': { seconds: 20, cores: 1 },
   users: { seconds: 7, cores: 0.8, holds: 'fs.protected_*' },
   'writers-and-sealers': { seconds: 60, cores: 2 },
-  'full-disk': { seconds: 11, cores: 2 },
+  'full-disk': { seconds: 7, cores: 2 },
   bursts: { seconds: 16, cores: 2 },
   'clock-steps': { seconds: 20, cores: 0.2 },
   identities: { seconds: 2, cores: 2 },

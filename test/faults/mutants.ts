@@ -7,19 +7,19 @@ export const MUTANTS = {
   'newline-only reader': [
     {
       file: 'src/store/lines.ts',
-      find: "typeof parsed === 'string' ? this.#salvage(parsed) : parsed",
-      replace: "typeof parsed === 'string' ? undefined : parsed",
+      find: 'torn ? this.#salvage(parsed) : parsed',
+      replace: 'torn ? undefined : parsed',
     },
   ],
   'a record without its newline counts': [
     {
       file: 'src/store/lines.ts',
-      find: "const record = typeof parsed === 'string'",
-      replace: `for (const piece of typeof parsed === 'string' ? parsed.split(START_TEXT).slice(1, -1) : []) {
-          const torn = parseRecord(START_TEXT + piece);
-          if (torn !== undefined) records.push(torn);
-        }
-        const record = typeof parsed === 'string'`,
+      find: "const torn = typeof parsed === 'string';",
+      replace: `const torn = typeof parsed === 'string';
+        for (const piece of torn ? parsed.split(START_TEXT).slice(1, -1) : []) {
+          const early = parseRecord(START_TEXT + piece);
+          if (early !== undefined) records.push(early);
+        }`,
     },
   ],
   ...SYSTEM_MUTANTS,

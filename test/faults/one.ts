@@ -100,13 +100,11 @@ async function within(ms: number, run: Promise<Outcome>): Promise<Outcome> {
   return Promise.race([run, late]).finally(() => clearTimeout(timer));
 }
 
+/** A case that comes to no result. Of a mutant that proves nothing: only what is found catches it. */
 function failed(error: unknown): Row['outcome'] {
-  // None of these is a way of catching a mutant.
-  const broken =
-    error instanceof PatchError || error instanceof LateError || String(error).includes('Build failed');
-  const text =
-    error instanceof Error ? (broken ? error.message : (error.stack ?? error.message)) : String(error);
-  return { records: 0, kills: 0, lost: 0, duplicated: 0, torn: 0, failures: [text], broken };
+  const ours = error instanceof PatchError || error instanceof LateError;
+  const text = error instanceof Error && !ours ? (error.stack ?? error.message) : String(error);
+  return { records: 0, kills: 0, lost: 0, duplicated: 0, torn: 0, failures: [text], broken: true };
 }
 
 /** CPU time of this process and of all that it started and that have ended; NaN where the system does not tell. */

@@ -41,7 +41,7 @@ async function run(context: Context): Promise<Outcome> {
         await context.bundle('writer.ts', [SHORT_RECHECK, NO_HEADROOM]),
       ],
       sealer: await context.bundle('sealer.ts'),
-      milliseconds: 10_000 * context.scale,
+      records: 8000 * context.scale,
       seed: context.seed,
     },
     [],

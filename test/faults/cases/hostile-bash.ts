@@ -22,6 +22,7 @@ interface Report {
 export const hostileBash: FaultCase = {
   name: 'hostile-bash',
   mutants: ['bash evaluates values', 'bash does not escape'],
+  mutantScale: 0.1,
   async run(context) {
     const calls = Math.round(CALLS * context.scale);
     const shell = join(context.directory, 'shell');

@@ -15,7 +15,10 @@ export const tears: FaultCase = {
   run: async (context) => {
     const cuts = (520_000 * context.scale) / SHARES;
     const seeds = Array.from({ length: SHARES }, (_, share) => context.seed + share * 1_000_000);
-    const outcomes = await Promise.all(seeds.map((seed) => runProgram(context, 'tears.ts', { seed, cuts })));
+    const { oneIsEnough } = context;
+    const outcomes = await Promise.all(
+      seeds.map((seed) => runProgram(context, 'tears.ts', { seed, cuts, oneIsEnough })),
+    );
     return sum(outcomes);
   },
 };

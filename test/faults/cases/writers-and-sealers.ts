@@ -49,7 +49,7 @@ async function run(context: Context): Promise<Outcome> {
  */
 export const writersAndSealers: FaultCase = {
   name: 'writers-and-sealers',
-  mutantScale: 0.15,
+  mutantScale: 0.06,
   mutants: ['copytruncate', 'seal before swap', 'no look at the inode'],
   // Half a minute on two idle cores; a busy machine is no failure.
   limitMs: 480_000,

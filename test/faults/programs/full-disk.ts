@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readAcknowledged } from '../audit.js';
 import { exited } from '../processes.js';
 import { HOLD_MS, RECHECK_MS } from '../settings.js';
 
@@ -10,7 +11,8 @@ interface Settings {
   readonly acknowledgements: string;
   readonly writers: readonly string[];
   readonly sealer: string;
-  readonly milliseconds: number;
+  /** Ends when so many records were stored. */
+  readonly records: number;
   readonly seed: number;
 }
 
@@ -50,7 +52,13 @@ const children = Array.from({ length: 8 }, (_, agent) =>
   }),
 );
 const sealer = startSealer(false);
-await delay(settings.milliseconds);
+// By then every writer has met the end of the file system many times.
+for (let stored = 0, working = 0; stored < settings.records || working < children.length;) {
+  await delay(100);
+  const acknowledged = readAcknowledged(acknowledgements);
+  stored = acknowledged.records;
+  working = [...acknowledged.stored.values()].filter(({ length }) => length > 0).length;
+}
 for (const child of children) child.kill('SIGTERM');
 await Promise.all(children.map((child) => succeeded(child, 'a writer')));
 sealer.kill('SIGKILL');

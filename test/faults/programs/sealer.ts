@@ -33,11 +33,12 @@ function note(name: string, content: number): void {
 }
 
 /** Copies a segment under the number of its inode, so that doing it twice comes to the same. */
-function copy(path: string, ino: number): void {
+function copy(path: string, ino: number): boolean {
   const target = join(archive, `${ino}.jsonl`);
-  if (existsSync(target) && statSync(target).size === statSync(path).size) return;
+  if (existsSync(target) && statSync(target).size === statSync(path).size) return false;
   copyFileSync(path, `${target}.tmp`);
   renameSync(`${target}.tmp`, target);
+  return true;
 }
 
 /** The archive in a few lines: copied when finished, copied again when it grew, deleted when it has lingered. */
@@ -51,8 +52,7 @@ function archiveSegments(): void {
     if (nlink > 1) continue;
     if (finished.has(name)) note(`${ino}.finished`, size);
     if (!finished.has(name) && !existsSync(join(archive, `${ino}.finished`))) continue;
-    copy(path, ino);
-    if (finished.has(name)) process.stdout.write('archived\n');
+    if (copy(path, ino)) process.stdout.write('archived\n');
     if (finished.has(name) && Date.now() - mtimeMs >= lingerMs) remove(path, ino);
   }
 }
