@@ -7,6 +7,7 @@ const library = {
   'otel/index': 'src/otel/index.ts',
   'otel/register': 'src/otel/register.ts',
   'analyze/index': 'src/analyze/index.ts',
+  'alert/index': 'src/alert/index.ts',
   'archive/index': 'src/archive/index.ts',
   'adapters/prometheus/index': 'adapters/prometheus/index.ts',
 };

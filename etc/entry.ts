@@ -3,9 +3,11 @@
 export * from '../src/index.js';
 export * from '../src/otel/index.js';
 export * from '../src/analyze/index.js';
+export * from '../src/alert/index.js';
 export * from '../src/archive/index.js';
 export * from '../adapters/prometheus/index.js';
 export * as otelEntry from '../src/otel/index.js';
 export * as analyzeEntry from '../src/analyze/index.js';
+export * as alertEntry from '../src/alert/index.js';
 export * as archiveEntry from '../src/archive/index.js';
 export * as prometheusEntry from '../adapters/prometheus/index.js';

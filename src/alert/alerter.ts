@@ -3,6 +3,7 @@ import { setImmediate as yieldToOthers, setTimeout as delay } from 'node:timers/
 import { analyze } from '../analyze/analyzer.js';
 import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
+import { integerOption } from '../options.js';
 import { type ShardDirectory, shardDirectory } from '../store/directory.js';
 import { readRecords } from '../store/reader.js';
 import { followRecords, type Tail } from '../store/tail.js';
@@ -48,6 +49,7 @@ export class Alerter {
   readonly #silences: SilenceReader;
   readonly #stop = new AbortController();
   readonly #metrics: SelfMetrics | undefined;
+  readonly #intervalMs: number | undefined;
   #alerts: Alerts;
   #engine: Engine;
   #dispatch: Dispatch;
@@ -67,7 +69,11 @@ export class Alerter {
     this.#options = options;
     this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
     this.#now = options.now ?? Date.now;
-    this.#alerts = alertsOf(options.rules ?? defaultAlerts());
+    this.#intervalMs =
+      options.intervalMs === undefined
+        ? undefined
+        : integerOption('intervalMs', options.intervalMs, 0, { min: 1000, max: 3_600_000 });
+    this.#alerts = this.#readRules(options.rules ?? defaultAlerts());
     this.#silences = new SilenceReader(options.state);
     this.#engine = new Engine(this.#alerts.rules);
     this.#windows = this.#newWindows();
@@ -170,7 +176,7 @@ export class Alerter {
    * @throws MetricsError `ERR_METRICS_OPTION` where a channel cannot be made; then everything stays as it was.
    */
   async reload(rules: AlertRules): Promise<void> {
-    const alerts = alertsOf(rules);
+    const alerts = this.#readRules(rules);
     const before = this.#alerts;
     this.#alerts = alerts;
     try {
@@ -205,6 +211,11 @@ export class Alerter {
     this.#tail?.close();
     await this.#metrics?.close();
     this.#lock?.release();
+  }
+
+  #readRules(rules: AlertRules): Alerts {
+    const alerts = alertsOf(rules);
+    return this.#intervalMs === undefined ? alerts : { ...alerts, intervalMs: this.#intervalMs };
   }
 
   async #evaluate(): Promise<void> {

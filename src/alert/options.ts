@@ -24,6 +24,12 @@ export interface AlerterOptions {
    */
   readonly rules?: AlertRules | undefined;
   /**
+   * Milliseconds between two evaluations, 1000 to 3,600,000.
+   *
+   * @defaultValue that of the rules, 30,000 where they do not say
+   */
+  readonly intervalMs?: number | undefined;
+  /**
    * Channels in the place of those that the rules describe.
    *
    * @defaultValue those of the rules; where these have none, the log file `alerts.log` in the directory of the shards,

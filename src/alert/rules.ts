@@ -36,7 +36,11 @@ export class AlertRules {
     return this.#alerts.channels && Object.keys(this.#alerts.channels);
   }
 
-  /** @internal */
+  /**
+   * What is in rules, for this package.
+   *
+   * @internal
+   */
   static _alerts(rules: AlertRules): unknown {
     return rules.#alerts;
   }

@@ -31,6 +31,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'serve the metrics of all agents to Prometheus, on one port',
     load: async () => (await import('./serve.js')).serveCommand,
   },
+  alert: {
+    summary: 'evaluate rules over what agents store, and tell the console, a log, Slack, PagerDuty, …',
+    load: async () => (await import('./alert.js')).alertCommand,
+  },
   doctor: {
     summary: 'check directory, rights, lock, space and shards, and show every setting',
     load: async () => (await import('./doctor.js')).doctorCommand,

@@ -36,6 +36,7 @@ case ${BASH_VERSION-} in
     analyze_metrics() { return 0; }
     sync_metrics_to_disk() { return 0; }
     rotate_metrics() { return 0; }
+    check_alerts() { return 0; }
     check_metrics_health() { return 0; }
     check_memory_usage() { return 0; }
     after_agent_spawn() { return 0; }
@@ -81,6 +82,9 @@ sync_metrics_to_disk() { _cfn_run sync_metrics_to_disk archive --sync-now "$@"; 
 
 # Seals all shards, and syncs: `cfn-metrics archive --rotate-now`.
 rotate_metrics() { _cfn_run rotate_metrics archive --rotate-now "$@"; }
+
+# Evaluates the rules once and tells the channels: `cfn-metrics alert --once`.
+check_alerts() { _cfn_run check_alerts alert --once "$@"; }
 
 # Say what is wrong with the directory, the rights, the shards and the room they have: `cfn-metrics doctor`, which ends
 # with 1 where something is.
