@@ -151,9 +151,12 @@ export class ExplicitHistogram {
     const total = sumOf(buckets.map(({ count }) => count));
     if (total === 0) return null;
     const h = (total - 1) * q;
+    const index = Math.floor(h);
+    const before = rangeOfRank(buckets, index);
+    const after = rangeOfRank(buckets, Math.ceil(h));
     return {
-      low: rangeOfRank(buckets, Math.floor(h)).low,
-      high: rangeOfRank(buckets, Math.ceil(h)).high,
+      low: interpolate(before.low, after.low, h - index),
+      high: interpolate(before.high, after.high, h - index),
     };
   }
 

@@ -1,24 +1,31 @@
 import type { Analysis } from '../analyze/analyzer.js';
 import type { Group } from '../analyze/groups.js';
 import type { GroupKey } from '../analyze/options.js';
+import { percentile } from '../analyze/query.js';
+import { STATISTICS } from '../analyze/statistics.js';
 import type { ReadCounts } from '../store/reader.js';
 import { csvRow, jsonNumber } from './format.js';
+import { type ColumnName, isStatistic, quantileName, type Question } from './question.js';
 
 /** What `analyze` found. */
-export interface Answer {
+export interface Answer extends Question {
   readonly analysis: Analysis;
   readonly counts: ReadCounts;
   readonly directory: string;
-  readonly groupBy: readonly GroupKey[];
 }
-
-/** The statistics, in the order in which every form shows them. */
-export const STATISTICS = ['count', 'sum', 'avg', 'min', 'max', 'p50', 'p95', 'p99'] as const;
 
 /** What a group has for a key that it was grouped by; undefined where its records do not have it. */
 export function keyOf(group: Group, key: GroupKey): string | undefined {
   if (key === 'metric') return group.metric;
-  return key === 'agent' ? group.agent : group.attributes?.[key.slice('attr:'.length)];
+  if (key === 'agent') return group.agent;
+  if (key === 'shard') return group.shard === undefined ? undefined : String(group.shard);
+  return group.attributes?.[key.slice('attr:'.length)];
+}
+
+/** The number of a group in a column. */
+export function numberIn(group: Group, column: ColumnName): number | null {
+  if (isStatistic(column) || column === 'error' || column === 'nan') return group[column];
+  return group.quantiles[String(percentile(column))] ?? null;
 }
 
 /** The keys beside the metric, which every form shows first. */
@@ -26,47 +33,56 @@ export function keysBesideMetric({ groupBy }: Answer): GroupKey[] {
   return [...new Set(groupBy)].filter((key) => key !== 'metric');
 }
 
+/** The columns of the quantiles that were asked for beside the usual ones. */
+export function quantileColumns({ options }: Answer): ColumnName[] {
+  const names = (options.quantiles ?? []).map(quantileName);
+  return [...new Set(names)].filter((name) => !isStatistic(name));
+}
+
 /** One JSON object on one line. */
 export function answerAsJson({ analysis, counts, directory }: Answer): string {
-  const { since, until, groups, records, dropped } = analysis;
+  const { since, until, groups, over, mixed, records, dropped } = analysis;
   const { torn, foreign, files, unreadable } = counts;
   const answer = {
     since,
     until,
     directory,
-    groups: groups.map((group) => ({ ...group, ...statisticsAsJson(group) })),
+    groups,
+    over,
+    mixed,
     records,
     skipped: torn + foreign,
     torn,
     foreign,
-    dropped: jsonNumber(dropped),
+    dropped,
     files,
     unreadable,
   };
-  return `${JSON.stringify(answer)}\n`;
-}
-
-function statisticsAsJson(group: Group): Record<string, number | string | null> {
-  return Object.fromEntries(
-    STATISTICS.map((name) => {
-      const value = group[name];
-      return [name, value === null ? null : jsonNumber(value)];
-    }),
+  // JSON has no NaN and no infinity.
+  const text = JSON.stringify(answer, (_, value: unknown) =>
+    typeof value === 'number' ? jsonNumber(value) : value,
   );
+  return `${text}\n`;
 }
 
 /** A row a group, after one with the names of the columns; what there is none of is empty. */
 export function answerAsCsv(answer: Answer): string {
   const keys = keysBesideMetric(answer);
-  let csv = csvRow(['metric', ...keys, 'type', 'unit', ...STATISTICS, 'exact']);
+  const time = answer.options.stepMs === undefined ? [] : ['time'];
+  const numbers: readonly ColumnName[] = [...STATISTICS, ...quantileColumns(answer)];
+  const last = ['exact', 'error', 'nan'];
+  let csv = csvRow(['metric', ...keys, ...time, 'type', 'unit', ...numbers, ...last]);
   for (const group of answer.analysis.groups) {
     csv += csvRow([
       group.metric,
       ...keys.map((key) => keyOf(group, key) ?? ''),
+      ...time.map(() => group.time ?? ''),
       group.type,
       group.unit ?? '',
-      ...STATISTICS.map((name) => group[name] ?? ''),
+      ...numbers.map((name) => numberIn(group, name) ?? ''),
       group.exact,
+      group.error ?? '',
+      group.nan,
     ]);
   }
   return csv;

@@ -93,13 +93,21 @@ describe('analyze --json', () => {
       unit: 'ms',
       count: 9,
       sum: 305,
+      rate: null,
       avg: 305 / 9,
+      stddev: expect.closeTo(22.825, 3),
       min: 5,
       max: 80,
       p50: 30,
+      p90: expect.closeTo(64, 9),
       p95: 72,
       p99: 78.4,
+      quantiles: {},
+      first: expect.any(Number),
+      last: 5,
+      delta: expect.any(Number),
       exact: true,
+      error: 0,
       nan: 0,
     });
     expect(answer.groups[0]).toMatchObject({ count: 0, avg: null, nan: 1 });
@@ -139,16 +147,16 @@ describe('analyze', () => {
     const { stdout } = cli(['analyze', '--dir', shards()]);
     expect(stdout.split('\n').slice(1)).toEqual([
       '',
-      'metric                unit       count  sum       avg       min       max       p50       p95       p99',
-      'broken                               0    -         -         -         -         -         -         -',
-      'coordination_time_ms  ms             8    -      37.5        10        80        35        73      78.6',
-      'endless                              1    -  Infinity  Infinity  Infinity  Infinity  Infinity  Infinity',
-      'latency                              3    6         2         1         3      ~1.5     ~2.85     ~2.97',
-      'messages              {message}      1    5         5         5         5         5         5         5',
+      'metric                unit       count  sum  rate       avg       min       max       p50       p90       p95       p99    ±',
+      'broken                               0    -     -         -         -         -         -         -         -         -    -',
+      'coordination_time_ms  ms             8    -     -      37.5        10        80        35        66        73      78.6',
+      'endless                              1    -     -  Infinity  Infinity  Infinity  Infinity  Infinity  Infinity  Infinity',
+      'latency                              3    6  0.75         2         1         3      ~1.5      ~2.7     ~2.85     ~2.97  50%',
+      'messages              {message}      1    5  1.25         5         5         5         5         5         5         5',
       '',
       '12 records in 3 files, 0 lines skipped, 7 dropped by writers',
       '1 value NaN, counted nowhere else',
-      '~ estimated from the buckets of a histogram',
+      '~ estimated from the buckets of a histogram, at most ± off',
       '',
     ]);
     expect(stdout).toMatch(
@@ -180,6 +188,7 @@ describe('analyze', () => {
       until: null,
       directory,
       groups: [],
+      mixed: [],
       records: 0,
       skipped: 0,
       torn: 0,
@@ -205,7 +214,7 @@ describe('analyze', () => {
     const { status, stdout, stderr } = cli(['analyze', '--dir', directory]);
     expect(status).toBe(0);
     expect(stderr).toBe(`cfn-metrics: ${directory}/cfn-metrics-9.jsonl was not read: ELOOP\n`);
-    expect(stdout).toContain('\n1 file not read; see above\n');
+    expect(stdout).toContain('\n1 file not read whole; see above\n');
     expect(JSON.parse(cli(['analyze', '--dir', directory, '--json']).stdout)).toMatchObject({
       records: 12,
       unreadable: [{ file: join(directory, 'cfn-metrics-9.jsonl'), reason: 'ELOOP' }],
@@ -218,6 +227,105 @@ describe('analyze', () => {
     const { stdout } = cli(['analyze', '--dir', directory, '--group-by', 'attr:a']);
     expect(stdout).not.toMatch(/[^\n\x20-\x7e]/);
     expect(stdout).toContain('\\x1b[2J\\u{202e}');
+  });
+});
+
+describe('analyze, asked for more', () => {
+  const query = (...more: string[]) => cli(['analyze', '--dir', shards(), ...more]);
+  const json = (...more: string[]): { groups: Record<string, unknown>[]; [key: string]: unknown } =>
+    JSON.parse(query('--json', ...more).stdout);
+
+  it('cuts groups into buckets of time', () => {
+    const { groups } = json('--metric', 'coord*', '--step', '2s');
+    expect(groups.map(({ time, count, max }) => [time, count, max])).toEqual([
+      ['2026-11-21T20:00:00.000Z', 2, 20],
+      ['2026-11-21T20:00:02.000Z', 4, 60],
+      ['2026-11-21T20:00:04.000Z', 2, 80],
+    ]);
+    const lines = query('--metric', 'coord*', '--step', '2s', '--group-by', 'agent').stdout.split('\n');
+    expect(lines[2]).toMatch(/^metric +agent +time +unit +count +avg/);
+    expect(lines[3]).toMatch(/^coordination_time_ms +agent-1 +20:00:00Z +ms +1 +10 /);
+    expect(lines).toHaveLength(12);
+  });
+
+  it('shows any quantile, and the columns that were asked for', () => {
+    const { stdout } = query('--metric', 'coord*', '--quantile', '0.999', '--quantile', '0.25');
+    expect(stdout).toMatch(/p99 +p99.9 +p25\n/);
+    expect(json('--metric', 'coord*', '--quantile', '0.25').groups[0]!['quantiles']).toEqual({ 0.25: 20 });
+    const columns = ['--columns', 'stddev,p12.5,last', '--columns', 'nan'];
+    expect(
+      query('--metric', 'coord*', ...columns)
+        .stdout.split('\n')
+        .slice(2, 4),
+    ).toEqual([
+      'metric                unit  stddev  p12.5  last  nan',
+      'coordination_time_ms  ms     21.65  18.75    80    0',
+    ]);
+  });
+
+  it('ranks groups, and says how many are over a limit', () => {
+    const args = ['--metric', 'coord*', '--group-by', 'agent', '--by', 'max'];
+    expect(json(...args, '--top', '1').groups.map(({ agent }) => agent)).toEqual(['agent-2']);
+    const answer = json(...args, '--over', '50');
+    expect(answer.groups).toHaveLength(2);
+    const metric = { metric: 'coordination_time_ms', type: 'gauge', unit: 'ms' };
+    expect(answer['over']).toEqual([{ ...metric, by: 'max', limit: 50, groups: 2, over: 1, percent: 50 }]);
+    expect(query(...args, '--over', '50').stdout).toContain(
+      '\ncoordination_time_ms: 1 of 2 groups (50 %) with max over 50 ms\n',
+    );
+  });
+
+  it('groups by the shard of an agent', () => {
+    const { groups } = json('--metric', 'coord*', '--group-by', 'shard');
+    expect(groups.map(({ shard, count }) => [shard, count])).toEqual([
+      [1, 4],
+      [2, 4],
+    ]);
+  });
+
+  it('keeps kinds of one name apart, and says so', () => {
+    const directory = shards();
+    store(directory, 4, [{ time: T + 5000, agent: 'agent-4', metric: 'latency', value: 2, type: 'counter' }]);
+    const { stdout } = cli(['analyze', '--dir', directory, '--metric', 'latency']);
+    expect(stdout).toMatch(/\nlatency +counter +1 /);
+    expect(stdout).toMatch(/\nlatency +histogram +3 /);
+    expect(stdout).toContain('\nlatency: in several types or units, which are kept apart\n');
+    expect(JSON.parse(cli(['analyze', '--dir', directory, '--json']).stdout).mixed).toEqual(['latency']);
+  });
+
+  it('says where quantiles are no longer exact, and how far they can be off', () => {
+    const directory = temporaryDirectory();
+    for (let i = 0; i < 4; i += 1) {
+      const records = Array.from({ length: 40_000 }, (_, j) => ({ time: T + j, value: 1 + (j % 1000) }));
+      store(directory, i, records);
+    }
+    const args = ['analyze', '--dir', directory, '--max-memory', '1MiB'];
+    const { stdout } = cli(args);
+    expect(stdout).toMatch(/ ~(499|50\d)(\.\d+)? .* 0.28%\n/);
+    expect(stdout).toContain(
+      '\n~ of 1 group not exact but at most ± off: more values than --max-memory has room for\n',
+    );
+    const [group] = JSON.parse(cli([...args, '--json']).stdout).groups;
+    expect(group).toMatchObject({ count: 160_000, sum: 80_080_000, avg: 500.5, exact: false });
+    expect(group.error).toBeCloseTo(2 ** (1 / 256) - 1, 9);
+  });
+
+  it.each([
+    [['--step', '0s'], '--step must be more than nothing, got "0s"'],
+    [['--step', 'soon'], '--step must be a time such as 30s, 5m or 1h30m, got "soon"'],
+    [['--quantile', '99'], '--quantile must be a number from 0 to 1, got "99"'],
+    [['--top', '0'], '--top must be a whole number from 1 to 1000000, got "0"'],
+    [['--over', 'much'], '--over must be a number, got "much"'],
+    [['--by', 'p99'], '--by says what --top or --over is about; give one of them'],
+    [['--top', '1', '--by', 'p101'], '--by must be one of count, sum'],
+    [['--columns', 'speed'], '--columns must be one of count, sum'],
+    [['--max-memory', '1K'], '--max-memory must be at least 1MiB, got "1K"'],
+    [['--group-by', 'host'], '--group-by must list metric, agent, shard or attr:NAME, got "host"'],
+  ])('refuses %j', (args, message) => {
+    const { status, stdout, stderr } = query(...args);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^cfn-metrics: [^\n]*\n$/);
+    expect(stderr).toContain(message);
   });
 });
 
@@ -234,9 +342,9 @@ describe('analyze --csv', () => {
       'attr:phase',
     ]);
     expect(stdout.replace(/\d+\.\d{9,}/g, (number) => Number(number).toFixed(1))).toBe(
-      'metric,attr:phase,type,unit,count,sum,avg,min,max,p50,p95,p99,exact\r\n' +
-        "coordination_time_ms,'=cmd|calc,gauge,ms,4,120,30,10,60,25,55.5,59.1,true\r\n" +
-        'coordination_time_ms,plan,gauge,ms,4,180,45,20,80,40,74.0,78.8,true\r\n',
+      'metric,attr:phase,type,unit,count,sum,rate,avg,stddev,min,max,p50,p90,p95,p99,first,last,delta,exact,error,nan\r\n' +
+        "coordination_time_ms,'=cmd|calc,gauge,ms,4,120,,30,18.7,10,60,25,51.0,55.5,59.1,10,60,50,true,0,0\r\n" +
+        'coordination_time_ms,plan,gauge,ms,4,180,,45,21.8,20,80,40,68,74.0,78.8,20,80,60,true,0,0\r\n',
     );
   });
 });
