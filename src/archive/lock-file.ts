@@ -124,6 +124,16 @@ export function processNamespace(): string {
   }
 }
 
+/** Whether a process of this namespace runs, whoever's it is. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 function describeSelf(): LockHolder {
   return { pid: process.pid, since: new Date().toISOString(), namespace: processNamespace() };
 }

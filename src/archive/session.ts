@@ -9,7 +9,7 @@ import { describeHolder, LockFile, type LockHolder, readHolder } from './lock-fi
 import { archiveError } from './trouble.js';
 
 /** Name of the lock file in the archive. */
-const ARCHIVE_LOCK = 'cfn-metrics.archive.lock';
+export const ARCHIVE_LOCK = 'cfn-metrics.archive.lock';
 
 /** The right to change a shard directory and an archive, and what is known about the archive meanwhile. */
 export class Session {

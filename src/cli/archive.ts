@@ -1,19 +1,16 @@
 import { createArchiver, type Archiver } from '../archive/archiver.js';
 import type { ArchiverOptions } from '../archive/options.js';
 import type { DeletionPlan } from '../archive/plan.js';
-import { ROTATIONS } from '../archive/rotation.js';
 import { MetricsError } from '../errors.js';
-import { shown } from '../options.js';
-import { parseBytes, parseCount, parseDuration, readBytes } from './archive/amounts.js';
+import { parseDuration } from './archive/amounts.js';
 import { serveHealth } from './archive/health.js';
 import { commandHook } from './archive/hook.js';
 import { INSPECTIONS } from './archive/inspect.js';
-import { archiveDirectory } from './archive/location.js';
 import { logEvent } from './archive/log.js';
 import { lockInUse, requestFromRunning } from './archive/request.js';
 import { type Command, type FlagValues, parseFlags } from './command.js';
 import { print } from './output.js';
-import { namedDirectory, readSettings } from './settings.js';
+import { namedDirectory, readSettings, type Settings } from './settings.js';
 
 const HELP = `Usage: cfn-metrics archive [OPTION]…
        cfn-metrics archive list|verify|restore|cat [--since TIME] [--until TIME] [--archive DIRECTORY]
@@ -25,12 +22,14 @@ SIGUSR1: sync now. SIGUSR2: seal all shards and sync now.
   --once                   do what is due, once, and end; for a timer
   --sync-now               make the running archiver sync, and wait for it; without one do it here
   --rotate-now             the same, after sealing all shards
+  --timeout TIME           how long --sync-now and --rotate-now wait for the running one (default: 1m)
   --dry-run                show what would be deleted now, and end
   --archive DIRECTORY      where the archive is (default: CFN_METRICS_ARCHIVE_DIR, else /metrics/archive where that
                            can be written, else cfn-metrics/archive in the user's state directory)
   --dir DIRECTORY          where the shards are (default: CFN_METRICS_DIR, else /dev/shm)
-  --interval TIME          between two syncs (default: 5m)
-  --rotate WHEN            daily, hourly, or a size such as 64MiB; may be repeated (default: daily)
+  --interval TIME          between two syncs (default: CFN_METRICS_SYNC_INTERVAL, else 5m)
+  --rotate WHEN            daily, hourly, or a size such as 64MiB; may be repeated (default: CFN_METRICS_ROTATE,
+                           else daily)
   --retention-days N       days that a segment is kept (default: CFN_METRICS_RETENTION_DAYS, else 30)
   --max-archive-bytes SIZE the oldest segments go when the archive is larger (default: no bound)
   --hot-retention TIME     how long a segment stays in RAM after its last growth (default: 24h)
@@ -42,6 +41,8 @@ SIGUSR1: sync now. SIGUSR2: seal all shards and sync now.
   --hot-floor TIME         without growth, before which nothing leaves RAM (default: 10m)
   --json                   one JSON object an event on stdout, in place of lines on stderr
   --help                   this text
+
+What has a default may also stand in the config file; cfn-metrics doctor shows what counts.
 
   list                     the files of the archive, and what is in them
   verify                   read all of them, and compare them with their manifest entries
@@ -55,6 +56,7 @@ const FLAGS = {
   once: 'switch',
   'sync-now': 'switch',
   'rotate-now': 'switch',
+  timeout: 'text',
   'dry-run': 'switch',
   archive: 'text',
   dir: 'text',
@@ -72,7 +74,8 @@ const FLAGS = {
 } as const;
 
 type Flags = FlagValues<typeof FLAGS>;
-const DEFAULT_INTERVAL_MS = 300_000;
+/** How long a running archiver may take for what it is asked. */
+const DEFAULT_TIMEOUT_MS = 60_000;
 const MODES = ['once', 'sync-now', 'rotate-now', 'dry-run'] as const;
 
 async function run(args: readonly string[]): Promise<number> {
@@ -87,12 +90,17 @@ async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   const modes = MODES.filter((mode) => flags[mode]);
   if (modes.length > 1) throw bad(`--${modes[0]!} and --${modes[1]!} exclude each other`);
-  const options = await readArchiverOptions(flags);
-  const port = parseCount('--health-port', flags['health-port'], 1, 65_535);
+  if (flags.timeout !== undefined && !flags['sync-now'] && !flags['rotate-now']) {
+    throw bad('--timeout belongs to --sync-now and --rotate-now');
+  }
+  const timeoutMs = parseDuration('--timeout', flags.timeout) ?? DEFAULT_TIMEOUT_MS;
+  const settings = await readSettings(flags);
+  const options = archiverOptions(flags, settings);
+  const { syncInterval, healthPort } = settings.archive;
   const [mode] = modes;
   const archiver = createArchiver({ ...options, metrics: mode === undefined, signals: mode === undefined });
   if (mode === 'dry-run') return showPlan(archiver.plan(), flags.json);
-  if (mode !== undefined) return doOnce(archiver, mode);
+  if (mode !== undefined) return doOnce(archiver, mode, timeoutMs);
 
   ask = (what) => (what === 'sync' ? archiver.requestSync() : archiver.requestRotation());
   for (const what of asked) ask(what);
@@ -101,14 +109,19 @@ async function run(args: readonly string[]): Promise<number> {
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
   archiver.open();
-  const intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
-  const server = port === undefined ? undefined : await serveHealth(port, intervalMs, () => archiver.status);
+  const port = healthPort.value;
+  const server =
+    port === undefined ? undefined : await serveHealth(port, syncInterval.value, () => archiver.status);
   await archiver.run(stop.signal);
   server?.close();
   return archiver.status.error === null ? 0 : 1;
 }
 
-async function doOnce(archiver: Archiver, mode: 'once' | 'sync-now' | 'rotate-now'): Promise<number> {
+async function doOnce(
+  archiver: Archiver,
+  mode: 'once' | 'sync-now' | 'rotate-now',
+  timeoutMs: number,
+): Promise<number> {
   try {
     archiver.open();
     if (mode === 'sync-now') return (await archiver.sync()) ? 0 : 1;
@@ -116,7 +129,8 @@ async function doOnce(archiver: Archiver, mode: 'once' | 'sync-now' | 'rotate-no
   } catch (error) {
     const lockPath = lockInUse(error);
     if (mode === 'once' || lockPath === undefined) throw error;
-    await requestFromRunning(error as MetricsError, lockPath, mode === 'sync-now' ? 'sync' : 'rotation');
+    const what = mode === 'sync-now' ? 'sync' : 'rotation';
+    await requestFromRunning(error as MetricsError, lockPath, what, timeoutMs);
     return 0;
   } finally {
     await archiver.close();
@@ -136,41 +150,27 @@ function showPlan({ archive, hot }: DeletionPlan, json: boolean): number {
   return 0;
 }
 
-async function readArchiverOptions(flags: Flags): Promise<ArchiverOptions> {
-  const settings = await readSettings(flags);
-  const intervalMs = parseDuration('--interval', flags.interval);
+/** What the library is told. */
+function archiverOptions(flags: Flags, settings: Settings): ArchiverOptions {
+  const { archive, syncInterval, rotate, retentionDays, maxArchiveBytes, hotRetention, maxHotBytes } =
+    settings.archive;
+  const intervalMs = syncInterval.value;
   const finishMs = parseDuration('--finish-after', flags['finish-after']);
-  const { CFN_METRICS_RETENTION_DAYS: days = '' } = process.env;
-  const retention = flags['retention-days'] ?? (days === '' ? undefined : days);
-  const retentionName =
-    flags['retention-days'] === undefined ? 'CFN_METRICS_RETENTION_DAYS' : '--retention-days';
   return {
-    archive: archiveDirectory(flags.archive),
+    archive: archive.value,
     directory: namedDirectory(settings),
     ...{ intervalMs, finishMs },
-    ...rotations(flags.rotate ?? []),
-    retentionDays: parseCount(retentionName, retention, 1, 100_000),
-    maxArchiveBytes: parseBytes('--max-archive-bytes', flags['max-archive-bytes']),
-    hotRetentionMs: parseDuration('--hot-retention', flags['hot-retention']),
-    maxHotBytes: parseBytes('--max-hot-bytes', flags['max-hot-bytes']),
+    ...rotate.value,
+    retentionDays: retentionDays.value,
+    maxArchiveBytes: maxArchiveBytes.value,
+    hotRetentionMs: hotRetention.value,
+    maxHotBytes: maxHotBytes.value,
     hotFloorMs: parseDuration('--hot-floor', flags['hot-floor']),
     // What is finished is looked for as often as it can become so.
-    tickMs: Math.max(10, Math.min(5000, intervalMs ?? 5000, finishMs ?? 5000)),
+    tickMs: Math.max(10, Math.min(5000, intervalMs, finishMs ?? 5000)),
     beforeDelete: flags['before-delete'] && commandHook(flags['before-delete']),
     onEvent: (event) => logEvent(event, flags.json),
   };
-}
-
-function rotations(texts: readonly string[]): Pick<ArchiverOptions, 'rotate' | 'rotateBytes'> {
-  let chosen: Pick<ArchiverOptions, 'rotate' | 'rotateBytes'> = {};
-  for (const text of texts) {
-    const rotate = ROTATIONS.find((word) => word === text);
-    const rotateBytes = readBytes(text);
-    if (rotate !== undefined) chosen = { ...chosen, rotate };
-    else if (rotateBytes !== undefined) chosen = { ...chosen, rotateBytes };
-    else throw bad(`--rotate must be daily, hourly or a size such as 64MiB, got ${shown(text)}`);
-  }
-  return chosen;
 }
 
 function bad(message: string): MetricsError {

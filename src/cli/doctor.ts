@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
 import { userId } from '../store/directory.js';
 import { loadLock } from '../store/lock.js';
+import { ARCHIVE_KEYS } from './archive/settings.js';
 import { type Command, parseFlags } from './command.js';
+import { archiveFindings } from './doctor/archive.js';
 import { bashFinding } from './doctor/bash.js';
 import { directoryFindings } from './doctor/directory.js';
 import { fileSystemFindings, fileSystemOf } from './doctor/file-system.js';
@@ -81,6 +83,8 @@ function findings(settings: Settings, now: number): Finding[] {
       ...mountFindings(path),
     );
   }
+  const { archive, syncInterval } = settings.archive;
+  found.push(...archiveFindings(archive.value, path, syncInterval.value));
   return [...found, lockFinding(lock), bashFinding()];
 }
 
@@ -100,11 +104,12 @@ function agreementFindings({ directory, shards, config }: Settings): Finding[] {
   ];
 }
 
-function shownSettings({ directory, shards, agent }: Settings): Report['settings'] {
+function shownSettings({ directory, shards, agent, archive }: Settings): Report['settings'] {
   return [
     { name: 'directory', value: directory.value.path, source: directory.source },
     { name: 'shards', value: shards.value, source: shards.source },
     { name: 'agent', value: agent.value ?? 'host name and pid of each', source: agent.source },
+    ...ARCHIVE_KEYS.map((name) => ({ name, value: archive[name].shown, source: archive[name].source })),
   ];
 }
 

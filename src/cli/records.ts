@@ -3,7 +3,6 @@ import { History } from '../archive/history.js';
 import { MetricsError } from '../errors.js';
 import { shown } from '../options.js';
 import type { ReadCounts } from '../store/reader.js';
-import { archiveDirectory } from './archive/location.js';
 import type { FlagValues } from './command.js';
 import { complain } from './failure.js';
 import { counted } from './format.js';
@@ -52,10 +51,9 @@ export async function openRecords(flags: FlagValues<typeof RECORD_FLAGS>): Promi
   if (dir !== undefined || archive !== undefined || flags['no-archive']) {
     return { history: new History({ directory, archive, since, until }), since, until };
   }
-  const { CFN_METRICS_ARCHIVE_DIR: named = '' } = process.env;
-  const path = archiveDirectory(undefined);
-  const own = named !== '' || existsSync(path) ? path : undefined;
-  return { history: new History({ directory, archive: own, since, until }, { own: true }), since, until };
+  const { value: path, source } = settings.archive.archive;
+  const own = source !== 'default' || existsSync(path) ? path : undefined;
+  return { history: new History({ directory, archive: own, since, until }, true), since, until };
 }
 
 /** Reads `--since` and `--until`. */

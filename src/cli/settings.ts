@@ -1,16 +1,15 @@
 import { MAX_SHARDS, DEFAULT_SHARDS } from '../environment.js';
-import { MetricsError } from '../errors.js';
 import { shown } from '../options.js';
 import { agentId, agentProblem } from '../record.js';
 import { shardDirectory, type ShardDirectory } from '../store/directory.js';
+import {
+  ARCHIVE_KEYS,
+  type ArchiveFlags,
+  type ArchiveSettings,
+  readArchiveSettings,
+} from './archive/settings.js';
 import { type ConfigFile, loadConfig } from './config.js';
-
-/** The value of a setting and where it came from. */
-export interface Setting<T> {
-  readonly value: T;
-  /** For people: `--dir`, `CFN_METRICS_DIR`, the path of the config file, or `default`. */
-  readonly source: string;
-}
+import { bad, fallback, firstGiven, type Given, type Place, type Setting } from './setting.js';
 
 /** Every setting there is. */
 export interface Settings {
@@ -18,17 +17,19 @@ export interface Settings {
   readonly shards: Setting<number>;
   /** Undefined where each agent names itself by host and pid. */
   readonly agent: Setting<string | undefined>;
+  /** What the archiver does, and where its archive is. */
+  readonly archive: ArchiveSettings;
   /** The config file, where there is one. */
   readonly config: string | undefined;
 }
 
 /** What flags say; undefined where they were not given. */
-export interface SettingFlags {
+export interface SettingFlags extends ArchiveFlags {
   readonly dir?: string | undefined;
   readonly shards?: string | undefined;
 }
 
-const KEYS = ['directory', 'shards', 'agent'];
+const KEYS = ['directory', 'shards', 'agent', ...ARCHIVE_KEYS];
 
 /**
  * Reads all settings: a flag goes before the environment, that before the config file, that before the default.
@@ -41,9 +42,11 @@ const KEYS = ['directory', 'shards', 'agent'];
 export async function readSettings(flags: SettingFlags, env = process.env): Promise<Settings> {
   const config = await loadConfig(process.cwd());
   if (config !== undefined) checkKeys(config);
-  const directory = first('dir', flags.dir, 'CFN_METRICS_DIR', env, config, 'directory');
-  const shards = first('shards', flags.shards, 'CFN_METRICS_SHARDS', env, config, 'shards');
-  const agent = first('agent', undefined, 'CFN_AGENT_ID', env, config, 'agent');
+  const given = (place: Place): Given | undefined => firstGiven(place, env, config);
+  const { dir, shards: number } = flags;
+  const directory = given({ flag: 'dir', flagValue: dir, variable: 'CFN_METRICS_DIR', key: 'directory' });
+  const shards = given({ flag: 'shards', flagValue: number, variable: 'CFN_METRICS_SHARDS', key: 'shards' });
+  const agent = given({ variable: 'CFN_AGENT_ID', key: 'agent' });
   return {
     directory: {
       value: shardDirectory(directory && text(directory)),
@@ -51,6 +54,7 @@ export async function readSettings(flags: SettingFlags, env = process.env): Prom
     },
     shards: shards === undefined ? fallback(DEFAULT_SHARDS) : { ...shards, value: shardCount(shards) },
     agent: agent === undefined ? fallback(undefined) : { ...agent, value: agentName(agent) },
+    archive: readArchiveSettings(flags, env, config),
     config: config?.path,
   };
 }
@@ -58,32 +62,6 @@ export async function readSettings(flags: SettingFlags, env = process.env): Prom
 /** The directory as the readers of the store take it: named only where somebody named it. */
 export function namedDirectory({ directory }: Settings): string | undefined {
   return directory.value.explicit ? directory.value.path : undefined;
-}
-
-interface Given extends Setting<unknown> {
-  /** As an error names it. */
-  readonly name: string;
-}
-
-function first(
-  flag: string,
-  flagValue: string | undefined,
-  variable: string,
-  env: NodeJS.ProcessEnv,
-  config: ConfigFile | undefined,
-  key: string,
-): Given | undefined {
-  if (flagValue !== undefined) return { value: flagValue, source: `--${flag}`, name: `--${flag}` };
-  const set = env[variable];
-  // an empty variable is an unset one
-  if (set !== undefined && set !== '') return { value: set, source: variable, name: variable };
-  const configured = config?.values[key];
-  if (config === undefined || configured === undefined || configured === null) return undefined;
-  return { value: configured, source: config.path, name: `${key} in ${config.path}` };
-}
-
-function fallback<T>(value: T): Setting<T> {
-  return { value, source: 'default' };
 }
 
 function text({ name, value }: Given): string {
@@ -108,8 +86,4 @@ function checkKeys({ path, values }: ConfigFile): void {
   const unknown = Object.keys(values).find((key) => !KEYS.includes(key));
   if (unknown === undefined) return;
   throw bad(`${path} has an unknown setting ${shown(unknown)}; there are ${KEYS.join(', ')}`);
-}
-
-function bad(message: string): MetricsError {
-  return new MetricsError('ERR_METRICS_OPTION', message);
 }

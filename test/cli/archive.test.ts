@@ -84,6 +84,38 @@ describe('archive, the daemon', () => {
     }
   });
 
+  it('is not waited for for ever by who asks it', async () => {
+    const { args } = setup();
+    const { child } = await daemon(args);
+    child.kill('SIGSTOP');
+    for (const [flag, what] of [
+      ['--sync-now', 'sync'],
+      ['--rotate-now', 'rotation'],
+    ] as const) {
+      expect(cli([...args, flag, '--timeout', '300ms'])).toMatchObject({
+        status: 1,
+        stderr: `cfn-metrics: process ${child.pid} was asked for a ${what}, and has not done it after 0.3 s\n`,
+      });
+    }
+  });
+
+  it('compresses in a thread of its own, into which nothing is preloaded', async () => {
+    const { root, directory, args, archive } = setup();
+    store(directory, 1, [{ metric: 'one' }]);
+    const preloaded = join(root, 'preloaded.cjs');
+    const says = `require('node:worker_threads').isMainThread ? 'main' : 'thread'`;
+    writeFileSync(preloaded, `require('node:fs').appendFileSync(${JSON.stringify(`${root}/log`)}, ${says});`);
+    const { child, ended } = await daemon([...args, '--finish-after', '100ms'], {
+      NODE_OPTIONS: `--require ${preloaded}`,
+    });
+    expect(cli([...args, '--rotate-now']).status).toBe(0);
+    const compressed = (): string[] => names(archive).filter((name) => name.endsWith('-1.jsonl.gz'));
+    await vi.waitFor(() => expect(compressed()).toHaveLength(1), WAIT);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(readFileSync(join(root, 'log'), 'utf8')).toBe('main');
+  });
+
   it('is succeeded by another one when it is killed', async () => {
     const { directory, args, archived } = setup();
     const { child, ended } = await daemon(args);
@@ -192,6 +224,17 @@ describe('archive, once', () => {
     );
   });
 
+  it('takes its settings from the config file, which list, verify and others know as well', () => {
+    const { root, directory, archive } = setup();
+    store(directory, 1, [{ metric: 'configured', time: Date.now() - 86_400_000 }]);
+    const config = { directory, archive, retentionDays: '30', rotate: ['hourly'], maxArchiveBytes: '1G' };
+    writeFileSync(join(root, 'cfn-metrics.config.json'), JSON.stringify(config));
+    expect(cli(['archive', '--once'], { cwd: root }).status).toBe(0);
+    const { segments } = JSON.parse(cli(['archive', 'list', '--json'], { cwd: root }).stdout);
+    expect(segments).toHaveLength(1);
+    expect(cli(['archive', 'cat'], { cwd: root }).stdout).toContain('configured');
+  });
+
   it('is in the state directory of the user where nobody says otherwise', () => {
     const { root, directory } = setup();
     store(directory, 1, [{}]);
@@ -206,6 +249,9 @@ describe('archive, once', () => {
     [['--rotate', 'weekly'], '--rotate must be daily, hourly or a size such as 64MiB, got "weekly"'],
     [['--max-archive-bytes', '0'], '--max-archive-bytes must be a size such as 512MiB or 1G, got "0"'],
     [['--retention-days', '1.5'], '--retention-days must be a whole number from 1 to 100000, got "1.5"'],
+    [['--once', '--timeout', '5s'], '--timeout belongs to --sync-now and --rotate-now'],
+    [['--sync-now', '--timeout', '5'], '--timeout must be a time such as 30s, 5m or 1h30m, got "5"'],
+    [['--health-port', '65536'], '--health-port must be a whole number from 1 to 65535, got "65536"'],
     [['--once', '--dry-run'], '--once and --dry-run exclude each other'],
     [['prune'], 'unexpected argument "prune"'],
     [['list', '--to', 'x'], '--to belongs to restore, not to list'],

@@ -11,9 +11,10 @@ const BYTE_UNITS = 'KMGT';
  *
  * @returns Milliseconds; undefined where the flag was not given.
  */
-export function parseDuration(flag: string, text: string | undefined): number | undefined {
+export function parseDuration(flag: string, text: unknown): number | undefined {
   if (text === undefined) return undefined;
-  if (!DURATION.test(text)) throw bad(`${flag} must be a time such as 30s, 5m or 1h30m, got ${shown(text)}`);
+  if (typeof text !== 'string' || !DURATION.test(text))
+    throw bad(`${flag} must be a time such as 30s, 5m or 1h30m, got ${shown(text)}`);
   let ms = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
     ms += Number(amount) * UNIT_MS[unit!]!;
@@ -21,16 +22,16 @@ export function parseDuration(flag: string, text: string | undefined): number | 
   return Math.round(ms);
 }
 
-/** A number of bytes, such as `512MiB`, `64M` or `1048576`; undefined where the text is none. K, M, G, T are powers of 1024. */
-export function readBytes(text: string): number | undefined {
-  const [, amount, unit = ''] = BYTES.exec(text) ?? [];
+/** A number of bytes, such as `512MiB`, `64M` or `1048576`; undefined where the value is none. K, M, G, T are powers of 1024. */
+export function readBytes(value: unknown): number | undefined {
+  const [, amount, unit = ''] = BYTES.exec(textOf(value)) ?? [];
   if (amount === undefined) return undefined;
   const bytes = Math.round(Number(amount) * 1024 ** power(unit));
   return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** Reads a number of bytes; undefined where the flag was not given. */
-export function parseBytes(flag: string, text: string | undefined): number | undefined {
+export function parseBytes(flag: string, text: unknown): number | undefined {
   if (text === undefined) return undefined;
   const bytes = readBytes(text);
   if (bytes === undefined) throw bad(`${flag} must be a size such as 512MiB or 1G, got ${shown(text)}`);
@@ -38,16 +39,16 @@ export function parseBytes(flag: string, text: string | undefined): number | und
 }
 
 /** Reads a whole number; undefined where it was not given. */
-export function parseCount(
-  name: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-): number | undefined {
+export function parseCount(name: string, text: unknown, min: number, max: number): number | undefined {
   if (text === undefined) return undefined;
-  const count = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  const count = /^\d{1,9}$/.test(textOf(text)) ? Number(text) : NaN;
   if (count >= min && count <= max) return count;
   throw bad(`${name} must be a whole number from ${min} to ${max}, got ${shown(text)}`);
+}
+
+/** A number, which a config file may have in place of a text, as text. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? `${value}` : '';
 }
 
 function bad(message: string): MetricsError {

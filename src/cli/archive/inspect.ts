@@ -13,10 +13,10 @@ import { complain } from '../failure.js';
 import { counted, formatBytes } from '../format.js';
 import { print } from '../output.js';
 import { timeRange } from '../records.js';
+import { readSettings } from '../settings.js';
 import { outputStyle, outputWidth } from '../style.js';
 import { tableLines } from '../table.js';
 import { visible } from '../text.js';
-import { archiveDirectory } from './location.js';
 
 const FLAGS = { archive: 'text', since: 'text', until: 'text', json: 'switch', to: 'text' } as const;
 
@@ -30,17 +30,18 @@ interface Query {
 
 /** What looks at an archive, and changes nothing in it. */
 export const INSPECTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
-  list: (args) => list(readQuery('list', args)),
-  verify: (args) => verify(readQuery('verify', args)),
-  restore: (args) => restore(readQuery('restore', args)),
-  cat: (args) => cat(readQuery('cat', args)),
+  list: async (args) => list(await readQuery('list', args)),
+  verify: async (args) => verify(await readQuery('verify', args)),
+  restore: async (args) => restore(await readQuery('restore', args)),
+  cat: async (args) => cat(await readQuery('cat', args)),
 };
 
-function readQuery(name: string, args: readonly string[]): Query {
+async function readQuery(name: string, args: readonly string[]): Promise<Query> {
   const flags = parseFlags(args, FLAGS);
   const { since, until } = timeRange(flags);
   if (name !== 'restore' && flags.to !== undefined) throw bad(`--to belongs to restore, not to ${name}`);
-  return { archive: archiveDirectory(flags.archive), since, until, json: flags.json, to: flags.to };
+  const { archive } = await readSettings({ archive: flags.archive });
+  return { archive: archive.archive.value, since, until, json: flags.json, to: flags.to };
 }
 
 function segments(query: Query): ListedSegment[] {

@@ -5,11 +5,8 @@ import { join } from 'node:path';
 /** Where the archive is by default, where that can be written. */
 const SYSTEM = '/metrics/archive';
 
-/** Where the archive is: the flag, then CFN_METRICS_ARCHIVE_DIR, then the system's, then the user's state directory. */
-export function archiveDirectory(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): string {
-  const { CFN_METRICS_ARCHIVE_DIR: named = '', XDG_STATE_HOME: state = '' } = env;
-  if (flag !== undefined) return flag;
-  if (named !== '') return named;
+/** Where the archive is where nobody says otherwise: the system's, else in the user's state directory. */
+export function defaultArchive({ XDG_STATE_HOME: state = '' }: NodeJS.ProcessEnv): string {
   if (isWritable(SYSTEM)) return SYSTEM;
   return join(state.startsWith('/') ? state : join(homedir(), '.local/state'), 'cfn-metrics/archive');
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { processNamespace, readHolder } from '../../archive/lock-file.js';
+import { isAlive, processNamespace, readHolder } from '../../archive/lock-file.js';
 import type { InUseError } from '../../archive/session.js';
 import { MetricsError } from '../../errors.js';
 
@@ -14,12 +14,14 @@ export function lockInUse(error: unknown): string | undefined {
 /**
  * Asks the archiver that is at work for a sync or a rotation, and waits until that is done.
  *
- * @throws MetricsError where it cannot be asked, ends meanwhile, or fails.
+ * @param timeoutMs - How long to wait.
+ * @throws MetricsError where it cannot be asked, ends meanwhile, fails, or takes longer than that.
  */
 export async function requestFromRunning(
   error: MetricsError,
   lockPath: string,
   what: 'sync' | 'rotation',
+  timeoutMs: number,
 ): Promise<void> {
   const holder = readHolder(lockPath);
   if (holder?.listens !== true || holder.namespace !== processNamespace()) {
@@ -32,6 +34,7 @@ export async function requestFromRunning(
     const { code } = cause as NodeJS.ErrnoException;
     throw new MetricsError(error.code, `${error.message}, which cannot be asked: ${code}`, { cause });
   }
+  const end = performance.now() + timeoutMs;
   for (;;) {
     const { sync, rotation, pid } = readHolder(lockPath) ?? {};
     const began = what === 'sync' ? sync?.began : rotation;
@@ -42,15 +45,10 @@ export async function requestFromRunning(
     if ((pid !== undefined && pid !== holder.pid) || !isAlive(holder.pid)) {
       throw new MetricsError('ERR_METRICS_STORE', `process ${holder.pid} ended before it was done`);
     }
+    if (performance.now() >= end) {
+      const message = `process ${holder.pid} was asked for a ${what}, and has not done it after ${timeoutMs / 1000} s`;
+      throw new MetricsError('ERR_METRICS_STORE', message);
+    }
     await delay(POLL_MS);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
