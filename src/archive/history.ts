@@ -43,15 +43,6 @@ export interface HistoryPlace {
   readonly counts: ReadCounts;
 }
 
-/** What the command line knows of the archive beside that. */
-export interface ArchiveKnowledge {
-  /**
-   * Whether the archive is made of the one directory that is read, so that it holds nothing of a time from which on
-   * everything is in there.
-   */
-  readonly own: boolean;
-}
-
 /**
  * The records of a time range from RAM and from archives, each of them once. Made by {@link readHistory}.
  *
@@ -71,8 +62,13 @@ export class History implements AsyncIterable<MetricRecord[]> {
   readonly #range: TimeRange;
   readonly #own: boolean;
 
-  /** @internal */
-  constructor(options: HistoryOptions, { own }: ArchiveKnowledge = { own: false }) {
+  /**
+   * @internal
+   *
+   * @param own - Whether the archive is made of the one directory that is read, so that it holds nothing of a time from
+   * which on everything is in there.
+   */
+  constructor(options: HistoryOptions, own = false) {
     this.#range = {
       since: options.since ?? -Infinity,
       until: options.until ?? Infinity,

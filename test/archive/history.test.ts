@@ -89,7 +89,9 @@ describe('each record comes once', () => {
     live(0, line(4, clock.now));
     await archiver.maintain();
     expect(names(directory)).toEqual([LIVE]);
-    expect(gunzipSync(readFileSync(join(archive, `${SEALED}.gz`))).toString()).toBe(line(1) + line(2) + line(3));
+    expect(gunzipSync(readFileSync(join(archive, `${SEALED}.gz`))).toString()).toBe(
+      line(1) + line(2) + line(3),
+    );
     expect(await values()).toEqual([1, 2, 3, 4]);
     expect(await values({ since: NOON + 1 })).toEqual([4]);
     expect(await values({ until: NOON + 1 })).toEqual([1, 2, 3]);
@@ -143,7 +145,9 @@ describe('each record comes once', () => {
     await archiver.once('all');
     const copy = join(temporaryDirectory(), 'copy');
     cpSync(archive, copy, { recursive: true });
-    expect((await read({ directory: [directory, directory], archive: [archive, archive] })).values).toEqual([1, 2]);
+    expect((await read({ directory: [directory, directory], archive: [archive, archive] })).values).toEqual([
+      1, 2,
+    ]);
     expect((await read({ directory: archive })).values).toEqual([1, 2]);
     expect((await read({ directory: [archive, directory], archive })).values).toEqual([1, 2]);
     expect((await read({ directory: [], archive: [copy, archive] })).values).toEqual([1, 2]);
@@ -184,7 +188,9 @@ describe('a history', () => {
     expect(() => readHistory({ directory, archive })).toThrow(`archive ${archive} does not exist`);
     expect(() => readHistory({ directory: archive })).toThrow(`directory ${archive} does not exist`);
     expect(() => readHistory({ archive: '' })).toThrow('archive must be a path, got ""');
-    expect(() => readHistory({ directory: [7 as unknown as string] })).toThrow('directory must be a path, got 7');
+    expect(() => readHistory({ directory: [7 as unknown as string] })).toThrow(
+      'directory must be a path, got 7',
+    );
   });
 
   it('takes no directory where everybody may write for an archive', async () => {
@@ -343,7 +349,9 @@ describe('damage', () => {
       writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length * part)));
       const { count, unreadable } = await wholeBefore(archive, records);
       expect(count).toBeGreaterThan(records * part * 0.8 - 1);
-      expect(unreadable).toMatchObject([{ file: path, records: count, reason: expect.stringContaining(reason) }]);
+      expect(unreadable).toMatchObject([
+        { file: path, records: count, reason: expect.stringContaining(reason) },
+      ]);
     }
   });
 

@@ -30,7 +30,10 @@ describe('bad usage is one line that names it, and exit code 2', () => {
   it.each([
     [[], 'which command? One of analyze, cat, tail, archive, doctor, init, help'],
     [['analyse'], 'unknown command "analyse"; did you mean analyze?'],
-    [['frobnicate'], 'unknown command "frobnicate"; there are analyze, cat, tail, archive, doctor, init, help'],
+    [
+      ['frobnicate'],
+      'unknown command "frobnicate"; there are analyze, cat, tail, archive, doctor, init, help',
+    ],
     [['__proto__'], 'unknown command "__proto__"; there are analyze, cat, tail, archive, doctor, init, help'],
     [['--verison'], 'unknown option "--verison"; there are'],
     [['help', 'tial'], 'unknown command "tial"; did you mean tail?'],
