@@ -92,7 +92,8 @@ export class Spread {
     const plain = !Number.isFinite(range) || range === 0 || (range > 1e-100 && range < 1e100);
     const unit = plain ? 1 : 2 ** Math.min(Math.max(Math.ceil(Math.log2(range)), -1000), 1000);
     if (unit === this.#unit) return;
-    this.#squares *= (this.#unit / unit) ** 2;
+    // Of nothing there is nothing to convert, and the factor may be no double.
+    if (this.#squares > 0) this.#squares *= (this.#unit / unit) ** 2;
     this.#unit = unit;
   }
 }
