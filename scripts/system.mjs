@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The units of deploy/ with the real supervisors: systemd-analyze reads the one, Debian's supervisord runs the other,
-// and the archiver that it runs is killed; and the channels of alerts with a real Alertmanager. Installs what is missing
-// where it may.
+// and the archiver that it runs is killed; the channels of alerts with a real Alertmanager; and what is served with a real
+// Prometheus. Installs what is missing where it may.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -18,9 +18,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { checkAlertmanager } from '../test/system/alertmanager.mjs';
+import { checkPrometheus } from '../test/system/prometheus.mjs';
 import { ready, root } from './ready.mjs';
 
 const BACK_WITHIN_MS = 30_000;
+const POLICY = '/usr/sbin/policy-rc.d';
 let passed = 0;
 let failed = 0;
 
@@ -35,9 +37,19 @@ function bring(command, name) {
   if (!there() && process.getuid() === 0 && spawnSync('which', ['apt-get']).status === 0) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' });
+    // what is installed here is started by the tests, on ports of their own
+    const forbidden = forbidStarts();
     spawnSync('apt-get', ['install', '-yqq', '--no-install-recommends', name], { env, stdio: 'ignore' });
+    if (forbidden) rmSync(POLICY);
   }
   return there();
+}
+
+/** Keeps Debian from starting what it installs, unless something does already. */
+function forbidStarts() {
+  if (existsSync(POLICY)) return false;
+  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  return true;
 }
 
 async function until(condition, ms) {
@@ -125,9 +137,10 @@ async function checkSupervisor() {
   }
 }
 
-await ready();
+await ready({ examples: true });
 checkSystemd();
 await checkSupervisor();
 await checkAlertmanager({ check, bring, until, root });
+await checkPrometheus({ check, bring, root });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
