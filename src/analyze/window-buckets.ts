@@ -9,12 +9,18 @@ const WIDEST = 2100 * PER_DOUBLING;
 /** No value is further than this part of it from the middle, taken by ratio, of its bucket. */
 export const BUCKET_ERROR = 2 ** (0.5 / PER_DOUBLING) - 1;
 
+const DOUBLING_SHIFT = 7;
+/** The middles of the buckets from 1 to 2. */
+const MIDDLES = Float64Array.from({ length: PER_DOUBLING }, (_, i) => 2 ** ((i + 0.5) / PER_DOUBLING));
+
 type Counts = Uint16Array | Uint32Array;
 
 /** Counts of the magnitudes of one sign, from bucket `low` on. */
 class Side {
   total = 0;
   low = 0;
+  /** As of the last {@link Side.locate}. */
+  below = 0;
   counts: Counts;
   blocks: Counts;
   readonly #make: new (length: number) => Counts;
@@ -51,14 +57,16 @@ class Side {
     this.total += other.total;
   }
 
-  /** The bucket that holds a rank, counted from the smallest magnitude; and how many lie in it and below. */
-  locate(rank: number): { readonly index: number; readonly upTo: number } {
+  /** The bucket that holds a rank, counted from the smallest magnitude; `below` says how many lie in those before. */
+  locate(rank: number): number {
+    const { blocks, counts } = this;
     let before = 0;
     let block = 0;
-    while (before + this.blocks[block]! <= rank) before += this.blocks[block++]!;
+    while (before + blocks[block]! <= rank) before += blocks[block++]!;
     let at = block * BLOCK;
-    while (before + this.counts[at]! <= rank) before += this.counts[at++]!;
-    return { index: at + this.low, upTo: before + this.counts[at]! };
+    while (before + counts[at]! <= rank) before += counts[at++]!;
+    this.below = before;
+    return at + this.low;
   }
 
   #cover(index: number): boolean {
@@ -94,6 +102,10 @@ export class Buckets {
   #zeros = 0;
   #low = 0;
   #high = 0;
+  /** What was asked for last: its rank, its value, and how many more follow in the same bucket. */
+  #rank = 0;
+  #value = 0;
+  #alike = 0;
 
   constructor(wide: boolean) {
     const make = wide ? Uint32Array : Uint16Array;
@@ -126,34 +138,36 @@ export class Buckets {
     return this.#low + this.negative.total + this.#zeros + this.positive.total + this.#high;
   }
 
-  /** The values at a rank, counted from the smallest one, and at the next; each as the middle of its bucket. */
-  at(rank: number): readonly [value: number, next: number] {
+  /** The value at a rank, counted from the smallest one, as the middle of its bucket. */
+  at(rank: number): number {
+    this.#rank = rank;
     let rest = rank - this.#low;
-    if (rest < 0) return [-Infinity, rest < -1 ? -Infinity : this.#from(this.#low)];
+    this.#alike = -rest - 1;
+    if (rest < 0) return (this.#value = -Infinity);
     if (rest < this.negative.total) {
       // The smallest has the largest magnitude.
       const mirrored = this.negative.total - 1 - rest;
-      const { index, upTo } = this.negative.locate(mirrored);
-      const before = upTo - (this.negative.counts[index - this.negative.low] ?? 0);
-      const value = -middle(index);
-      return [value, mirrored - 1 >= before ? value : this.#from(rank + 1)];
+      const index = this.negative.locate(mirrored);
+      this.#alike = mirrored - this.negative.below;
+      return (this.#value = -middle(index));
     }
     rest -= this.negative.total;
-    if (rest < this.#zeros) return [0, rest + 1 < this.#zeros ? 0 : this.#from(rank + 1)];
+    this.#alike = this.#zeros - rest - 1;
+    if (rest < this.#zeros) return (this.#value = 0);
     rest -= this.#zeros;
-    if (rest >= this.positive.total) return [Infinity, Infinity];
-    const { index, upTo } = this.positive.locate(rest);
-    const value = middle(index);
-    return [value, rest + 1 < upTo ? value : this.#from(rank + 1)];
+    if (rest >= this.positive.total) return (this.#value = Infinity);
+    const index = this.positive.locate(rest);
+    this.#alike = this.positive.below + this.positive.counts[index - this.positive.low]! - rest - 1;
+    return (this.#value = middle(index));
   }
 
-  /** The value at a rank; Infinity behind the last. */
-  #from(rank: number): number {
-    return rank < this.count ? this.at(rank)[0] : Infinity;
+  /** The value at the rank behind that which {@link Buckets.at} was asked for. */
+  get next(): number {
+    return this.#alike > 0 ? this.#value : this.at(this.#rank + 1);
   }
 }
 
 /** The value of a bucket that is nearest, by ratio, to all that may be in it. */
 function middle(index: number): number {
-  return 2 ** ((index + 0.5) / PER_DOUBLING);
+  return MIDDLES[index & (PER_DOUBLING - 1)]! * 2 ** (index >> DOUBLING_SHIFT);
 }

@@ -2,7 +2,7 @@ import { Buckets } from './window-buckets.js';
 import { Points } from './window-points.js';
 import { Running } from './window-running.js';
 import { Seconds } from './window-seconds.js';
-import { Series, type View } from './window-series.js';
+import { type Labels, Series, type View } from './window-series.js';
 import { Tally } from './window-tally.js';
 
 /** A series with more points than this keeps no values, but counts of them, for each second. */
@@ -35,6 +35,7 @@ class NumberCell {
 
 /** What the numbers of a series in a range of time add up to. */
 export interface NumberPart {
+  readonly labels: Labels;
   readonly tally: Tally;
   /** Counts by magnitude; undefined where there are so few values, or so far apart, that they are sorted. */
   readonly buckets: Buckets | undefined;
@@ -105,6 +106,7 @@ export class NumberSeries extends Series {
     if (points === undefined) return this.#partOfSeconds(view);
     const running = this.#running(view.slot);
     return {
+      labels: this.labels,
       tally: running.tally,
       buckets: running.buckets,
       raw: true,
@@ -130,7 +132,7 @@ export class NumberSeries extends Series {
       tally.merge(cell.tally);
       buckets.merge(cell.buckets);
     }
-    return { tally, buckets, raw: false, values: (_, from) => from };
+    return { labels: this.labels, tally, buckets, raw: false, values: (_, from) => from };
   }
 
   #fold(points: Points, keep: number): void {

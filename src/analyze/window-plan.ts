@@ -1,13 +1,12 @@
 import { agentNumber, RECORD_TYPES } from '../record.js';
 import { matchesGlob } from './glob.js';
 import { compareText, type Group, OVERFLOW } from './groups.js';
+import { PERCENTILES } from './measured.js';
 import type { QueryKey } from './query.js';
 import type { WindowQuestion } from './window-options.js';
 import type { Labels, View } from './window-series.js';
-import { statisticsOf } from './window-statistics.js';
+import { groupOf, type Identity } from './window-statistics.js';
 import type { AnySeries } from './window-tree.js';
-
-type Identity = Pick<Group, 'metric' | 'type' | 'unit' | 'agent' | 'attributes'>;
 
 /** A group of an answer, and what it was the last time. */
 interface PlannedGroup {
@@ -30,7 +29,7 @@ export class Plan {
    * @param keys - What they are kept by.
    */
   constructor(all: readonly AnySeries[], keys: readonly QueryKey[], question: WindowQuestion) {
-    this.#quantiles = question.quantiles;
+    this.#quantiles = [...PERCENTILES, ...question.quantiles];
     const groups = new Map<string, PlannedGroup>();
     const wanted = new Map<string, boolean>();
     const agentAt = keys.findIndex(({ kind }) => kind === 'agent');
@@ -72,9 +71,9 @@ export class Plan {
 
   #renew(planned: PlannedGroup, changes: number, view: View): void {
     planned.changes = changes;
-    const answer = statisticsOf(planned.series, view, this.#quantiles);
+    const answer = groupOf(planned.identity, planned.series, view, this.#quantiles);
     planned.records = answer?.records ?? 0;
-    planned.group = answer && { ...planned.identity, ...answer.statistics };
+    planned.group = answer?.group;
   }
 }
 
@@ -105,10 +104,10 @@ function identityOf(labels: Labels, keys: readonly QueryKey[], positions: readon
   return {
     metric,
     type,
-    ...(unit !== undefined && { unit }),
-    ...(agent !== undefined && { agent }),
+    unit,
+    agent,
     // fromEntries defines properties, so that one named __proto__ is like any other.
-    ...(hasAttributes && { attributes: Object.fromEntries(attributes) }),
+    attributes: hasAttributes ? Object.fromEntries(attributes) : undefined,
   };
 }
 

@@ -44,16 +44,18 @@ function valuesOf(parts: readonly NumberPart[], count: number): Float64Array {
 }
 
 function estimates(buckets: Buckets, { count, min, max }: Tally, asked: readonly number[]): Quantiles {
+  const values: number[] = [];
   let error = 0;
-  const values = asked.map((q) => {
+  for (const q of asked) {
     // As `quantile` has it; what stands at the ranks is known by its bucket.
     const h = (count - 1) * q;
     const rank = Math.floor(h);
-    const [lower, upper] = buckets.at(rank);
-    const estimate = interpolate(lower, h === rank ? lower : upper, h - rank);
+    const lower = buckets.at(rank);
+    const upper = h === rank ? lower : buckets.next;
+    const estimate = interpolate(lower, upper, h - rank);
     error = Math.max(error, errorOf(estimate, lower, upper, h - rank));
-    return Math.min(Math.max(estimate, min), max);
-  });
+    values.push(Math.min(Math.max(estimate, min), max));
+  }
   return { values, exact: false, error };
 }
 

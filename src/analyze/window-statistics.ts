@@ -1,6 +1,7 @@
 import type { RecordType } from '../record.js';
 import { HistogramAggregate } from './histogram-aggregate.js';
-import { PERCENTILES } from './measured.js';
+import type { Group } from './groups.js';
+import { byName, PERCENTILES } from './measured.js';
 import type { Statistics } from './statistics.js';
 import { Streams } from './streams.js';
 import { HistogramSeries, newCell } from './window-histograms.js';
@@ -10,57 +11,75 @@ import type { View } from './window-series.js';
 import { Tally } from './window-tally.js';
 import type { AnySeries } from './window-tree.js';
 
-/** Statistics of the series of one group in a view, and how many records that are; undefined without any. */
-export function statisticsOf(
+const NO_QUANTILES = Object.freeze({});
+
+/** What tells a group from others; what it does not have is undefined. */
+export interface Identity extends Pick<Group, 'metric' | 'type'> {
+  readonly unit: string | undefined;
+  readonly agent: string | undefined;
+  readonly attributes: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * A group of an answer, and how many records it is of; undefined without any.
+ *
+ * @param all - The series of the group.
+ * @param quantiles - Those that every group has, and then those that were asked for.
+ */
+export function groupOf(
+  identity: Identity,
   all: readonly AnySeries[],
   view: View,
   quantiles: readonly number[],
-): { readonly records: number; readonly statistics: Statistics } | undefined {
+): { readonly records: number; readonly group: Group } | undefined {
   return all[0] instanceof HistogramSeries
-    ? ofHistograms(all, view, quantiles)
-    : ofNumbers(all, view, quantiles);
+    ? ofHistograms(identity, all, view, quantiles)
+    : ofNumbers(identity, all, view, quantiles);
 }
 
 function ofHistograms(
+  identity: Identity,
   all: readonly AnySeries[],
   view: View,
   quantiles: readonly number[],
-): ReturnType<typeof statisticsOf> {
+): ReturnType<typeof groupOf> {
   const merged = newCell(all[0]!.labels);
   for (const series of all) if (series instanceof HistogramSeries) series.mergeInto(merged, view);
   const { tally, histogram } = merged;
   if (tally.records === 0) return undefined;
-  const aggregate = new HistogramAggregate(histogram, new Streams(Infinity));
-  const statistics = aggregate.statistics({ seconds: secondsOf(view), quantiles });
-  return { records: tally.records, statistics: { ...statistics, ...endsOf(tally) } };
+  const asked = { seconds: secondsOf(view), quantiles: quantiles.slice(PERCENTILES.length) };
+  const statistics = new HistogramAggregate(histogram, new Streams(Infinity)).statistics(asked);
+  const ends = { first: firstOf(tally), last: lastOf(tally) };
+  return { records: tally.records, group: Object.assign({ ...identity }, statistics, ends) };
 }
 
 function ofNumbers(
+  identity: Identity,
   all: readonly AnySeries[],
   view: View,
   quantiles: readonly number[],
-): ReturnType<typeof statisticsOf> {
+): ReturnType<typeof groupOf> {
   const parts: NumberPart[] = [];
-  const levels: Tally[] = [];
-  const changes: Tally[] = [];
   for (const series of all) {
     if (!(series instanceof NumberSeries)) continue;
     const part = series.part(view);
-    if (part.tally.records === 0) continue;
-    parts.push(part);
-    (series.labels.writer === undefined ? changes : levels).push(part.tally);
+    if (part.tally.records > 0) parts.push(part);
   }
   if (parts.length === 0) return undefined;
-  const tally = parts.length === 1 ? parts[0]!.tally : merged(parts.map((part) => part.tally));
-  const { values, exact, error } = quantilesOf(parts, tally, [...PERCENTILES, ...quantiles]);
-  const totals = totalsOf(all[0]!.labels.type, tally, changes, levels, secondsOf(view));
-  // Levels of several writers in one series cannot be told apart.
-  const mingled = all[0]!.labels.type === 'updowncounter' && all.some(({ labels }) => labels.overflow);
+  const tally = parts.length === 1 ? parts[0]!.tally : merged(parts);
+  const { values, exact, error } = quantilesOf(parts, tally, quantiles);
+  const { sum, rate, delta } = totalsOf(identity.type, tally, parts, secondsOf(view));
   const empty = tally.count === 0;
-  const statistics = {
+  // One literal: putting objects together takes ten times as long, which counts where groups are many.
+  const group = {
+    metric: identity.metric,
+    type: identity.type,
+    unit: identity.unit,
+    agent: identity.agent,
+    attributes: identity.attributes,
     count: tally.count,
-    sum: mingled ? null : totals.sum,
-    rate: totals.rate,
+    sum,
+    rate,
     avg: tally.mean,
     stddev: tally.stddev,
     min: empty ? null : tally.min,
@@ -69,59 +88,65 @@ function ofNumbers(
     p90: values[1]!,
     p95: values[2]!,
     p99: values[3]!,
-    quantiles: quantiles.length === 0 ? {} : byName(quantiles, values),
-    ...endsOf(tally),
-    delta: mingled ? null : totals.delta,
+    quantiles: quantiles.length === PERCENTILES.length ? NO_QUANTILES : named(quantiles, values),
+    first: firstOf(tally),
+    last: lastOf(tally),
+    delta,
     exact,
     error,
     nan: tally.nan,
   };
-  return { records: tally.records, statistics };
+  return { records: tally.records, group };
 }
 
 /** What is summed up, and how far it has moved, by what the numbers mean. */
 function totalsOf(
   type: RecordType,
   tally: Tally,
-  changes: readonly Tally[],
-  levels: readonly Tally[],
+  parts: readonly NumberPart[],
   seconds: number,
 ): Pick<Statistics, 'sum' | 'rate' | 'delta'> {
   const sum = tally.total;
   if (type === 'counter') return { sum, rate: sum / seconds, delta: sum };
-  const { first, last } = endsOf(tally);
   if (type === 'gauge')
-    return { sum, rate: null, delta: first === null || last === null ? null : last - first };
-  const change = merged(changes);
+    return { sum, rate: null, delta: tally.firstTime === Infinity ? null : tally.last - tally.first };
+  // Levels of several writers in one series cannot be told apart.
+  if (parts.some(({ labels }) => labels.overflow)) return { sum: null, rate: null, delta: null };
   const level = new Tally();
   const moved = new Tally();
-  level.addToSum(change.total);
-  moved.addToSum(change.total);
-  for (const one of levels) {
-    if (one.lastTime === -Infinity) continue;
-    level.addToSum(one.last);
-    moved.addToSum(one.last - one.first);
+  for (const { labels, tally: one } of parts) {
+    if (labels.writer === undefined) {
+      level.addToSum(one.total);
+      moved.addToSum(one.total);
+    } else if (one.lastTime > -Infinity) {
+      level.addToSum(one.last);
+      moved.addToSum(one.last - one.first);
+    }
   }
   return { sum: level.total, rate: null, delta: moved.total };
 }
 
-function merged(tallies: readonly Tally[]): Tally {
+function merged(parts: readonly NumberPart[]): Tally {
   const all = new Tally();
-  for (const tally of tallies) all.merge(tally);
+  for (const { tally } of parts) all.merge(tally);
   return all;
 }
 
-function endsOf({ first, firstTime, last }: Tally): Pick<Statistics, 'first' | 'last'> {
-  return firstTime === Infinity ? { first: null, last: null } : { first, last };
+function firstOf({ first, firstTime }: Tally): number | null {
+  return firstTime === Infinity ? null : first;
+}
+
+function lastOf({ last, lastTime }: Tally): number | null {
+  return lastTime === -Infinity ? null : last;
 }
 
 function secondsOf({ since, until }: View): number {
   return (until - since) / 1000;
 }
 
-function byName(
+function named(
   quantiles: readonly number[],
   values: readonly (number | null)[],
 ): Record<string, number | null> {
-  return Object.fromEntries(quantiles.map((q, i) => [String(q), values[PERCENTILES.length + i]!]));
+  return byName(quantiles.slice(PERCENTILES.length), values.slice(PERCENTILES.length));
 }
