@@ -31,8 +31,8 @@ export function planMirror(
     const told = memory.told.get(alert.fingerprint);
     if (silenced && told?.status !== 'firing') continue;
     if (silenced && alert.status === 'firing') continue;
-    const changed =
-      told?.status !== alert.status || told.severity !== alert.severity || told.startsAt !== alert.startsAt;
+    const episode = told?.status === alert.status && told.startsAt === alert.startsAt;
+    const changed = !episode || (alert.status === 'firing' && told.severity !== alert.severity);
     const again = (told?.at ?? 0) + resendMs;
     if (!changed && isDone(alert, now)) continue;
     if (changed || again <= now) due.push(alert);

@@ -44,8 +44,10 @@ export function needOf(
 
 /** What a channel that accepted an alert was told. */
 export function toldNow(alert: NotifiedAlert, before: ToldRecord | undefined, now: number): ToldRecord {
-  const { status, severity, startsAt } = alert;
-  const firingAt = status === 'firing' ? now : (before?.firingAt ?? null);
+  const { status, startsAt } = alert;
+  if (status === 'firing') return { status, severity: alert.severity, startsAt, firingAt: now, at: now };
+  // How bad it was told to be when it fired is what a worse one is compared with.
+  const { severity = alert.severity, firingAt = null } = before ?? {};
   return { status, severity, startsAt, firingAt, at: now };
 }
 
