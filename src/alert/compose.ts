@@ -3,7 +3,7 @@ import { labelsOf } from './labels.js';
 import { type NotifiedAlert, SEVERITIES } from './notification.js';
 import type { Rule } from './rule.js';
 import type { Instance, Reason } from './state.js';
-import { render } from './template.js';
+import { renderTemplate } from './template.js';
 
 const REASONS: Readonly<Record<Reason, string>> = {
   noData: 'there is no data at all',
@@ -39,7 +39,7 @@ export function composeAlert(instance: Instance, rule: Rule | undefined): Notifi
   const reason = instance.reason === null ? '' : REASONS[instance.reason];
   const variables = { labels, value, limit, severity, status, reason, rule: instance.rule };
   const annotations = Object.entries(rule?.annotations ?? {}).map(
-    ([name, template]) => [name, render(template, variables)] as const,
+    ([name, template]) => [name, renderTemplate(template, variables)] as const,
   );
   return {
     fingerprint: instance.fingerprint,

@@ -1,4 +1,4 @@
-import { visible } from '../../visible.js';
+import { visible } from '../visible.js';
 
 /** A text with at most so many characters, with `…` where something is missing; no character is cut in two. */
 export function cut(text: string, max: number): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { escapeSlack } from '../../../src/alert/channels/slack.js';
-import { renderTemplate, templateProblem } from '../../../src/alert/channels/template.js';
+import { escapeSlack } from '../../src/alert/channels/slack.js';
+import { renderTemplate, templateProblem } from '../../src/alert/template.js';
 
 const variables = {
   value: 70.10000000000001,

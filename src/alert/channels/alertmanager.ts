@@ -5,7 +5,7 @@ import { type Endpoint, readEndpoint } from './endpoint.js';
 import { guarded } from './guarded.js';
 import { postOnce } from './http.js';
 import { readHeaders } from './secret.js';
-import { isoTime } from './text.js';
+import { isoTime } from '../text.js';
 
 const DEFAULT_RESEND_MS = 60_000;
 

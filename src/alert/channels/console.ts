@@ -2,7 +2,7 @@ import type { Channel, Delivery } from '../channel.js';
 import type { Notification, NotifiedAlert } from '../notification.js';
 import { type ConsoleChannelConfig, type ChannelContext } from './config.js';
 import { alertLine } from './message.js';
-import { isoTime, plain } from './text.js';
+import { isoTime, plain } from '../text.js';
 
 /** A line for people is not longer than this. */
 const MAX_LINE = 1000;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Channel, Delivery } from '../channel.js';
 import type { Notification, NotifiedAlert } from '../notification.js';
 import type { ChannelContext, FileChannelConfig } from './config.js';
-import { isoTime } from './text.js';
+import { isoTime } from '../text.js';
 
 /** Where alerts are logged when nobody says otherwise, in the directory of the shards. */
 export const DEFAULT_FILE = 'alerts.log';

@@ -1,7 +1,7 @@
 import type { Delivery } from '../channel.js';
 import type { Endpoint } from './endpoint.js';
 import { mask, withoutTornSecret } from './secret.js';
-import { plain } from './text.js';
+import { plain } from '../text.js';
 
 /** How long a receiver may take when nobody says otherwise. */
 export const DEFAULT_TIMEOUT_MS = 8000;

@@ -1,6 +1,6 @@
 import type { Notification, NotifiedAlert } from '../notification.js';
-import type { TemplateVariables } from './template.js';
-import { cut, formatNumber, isoTime } from './text.js';
+import type { TemplateVariables } from '../template.js';
+import { cut, formatNumber, isoTime } from '../text.js';
 
 /** How many alerts a message for people names. */
 export const NAMED_ALERTS = 10;

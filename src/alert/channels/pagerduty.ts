@@ -8,8 +8,8 @@ import { guarded } from './guarded.js';
 import { postOnce } from './http.js';
 import * as message from './message.js';
 import { readSecret } from './secret.js';
-import { renderTemplate } from './template.js';
-import { cut, isoTime, plain } from './text.js';
+import { renderTemplate } from '../template.js';
+import { cut, isoTime, plain } from '../text.js';
 
 const DEFAULT_URL = 'https://events.pagerduty.com/v2/enqueue';
 

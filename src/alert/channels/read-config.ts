@@ -2,7 +2,7 @@ import { integerOption, shown } from '../../options.js';
 import { CHANNEL_TYPES, type ChannelConfig } from './config.js';
 import { isAddress } from './endpoint.js';
 import { ALERT_VARIABLES, NOTIFICATION_VARIABLES } from './message.js';
-import { templateProblem } from './template.js';
+import { templateProblem } from '../template.js';
 
 /**
  * Hears what is wrong with a setting.

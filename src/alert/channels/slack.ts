@@ -5,8 +5,8 @@ import { readEndpoint } from './endpoint.js';
 import { guarded } from './guarded.js';
 import { postOnce } from './http.js';
 import * as message from './message.js';
-import { cutEscaped, renderTemplate } from './template.js';
-import { cut, isoTime } from './text.js';
+import { cutEscaped, renderTemplate } from '../template.js';
+import { cut, isoTime } from '../text.js';
 
 /** A section takes 3000, and all blocks of a message together some 13,000 (slackapi/bolt-js#2509). */
 const MAX_ALERT = 1000;

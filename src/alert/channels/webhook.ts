@@ -7,7 +7,7 @@ import { guarded } from './guarded.js';
 import { postOnce } from './http.js';
 import { common } from './message.js';
 import { readHeaders, readSecret } from './secret.js';
-import { isoTime } from './text.js';
+import { isoTime } from '../text.js';
 
 /** What Go makes of a time that nobody set: an Alertmanager says so of what has not ended. */
 const NEVER = '0001-01-01T00:00:00Z';

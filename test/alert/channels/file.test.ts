@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createChannel } from '../../../src/alert/channels/create.js';
 import { temporaryDirectory } from '../../support/directory.js';
-import { agents, context, notification, resolved, unhurried } from './alerts.js';
+import { agents, alert, context, notification, resolved, unhurried } from './alerts.js';
 
 const root = process.geteuid?.() === 0;
 
@@ -172,6 +172,12 @@ describe('the log waits and says why, where', () => {
     const given = notification({ alerts: agents(20) });
     const delivery = await channel.send(given, unhurried());
     expect(delivery).toEqual({ outcome: 'retry', reason: `${path} has no room left (ENOSPC)` });
+    // a line that fits in part is a short write, and no error of the system
+    writeFileSync(filler, '');
+    writeFileSync(path, '');
+    writeFileSync(filler, Buffer.alloc(15 * 4096));
+    const long = notification({ alerts: [alert({ labels: { agent: 'x'.repeat(6000) } })] });
+    expect(await channel.send(long, unhurried())).toEqual(delivery);
     rmSync(filler);
     expect(await channel.send(given, unhurried())).toEqual({ outcome: 'sent' });
     // the torn line stays, and what came before it comes again

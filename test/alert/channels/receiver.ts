@@ -12,7 +12,7 @@ export interface Received {
 }
 
 /** What a receiver does with a request whose body has come. */
-export type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+export type Answer = (response: ServerResponse, request: IncomingMessage, body: string) => void;
 
 /** A real HTTP server on the loopback that keeps what it gets; it ends with the test. */
 export async function receiver(answer: Answer = status(200, 'ok')) {
@@ -22,8 +22,9 @@ export async function receiver(answer: Answer = status(200, 'ok')) {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const { method, url: path, headers } = request;
-      received.push({ method, path, headers, body: Buffer.concat(chunks).toString() });
-      answer(response, request);
+      const body = Buffer.concat(chunks).toString();
+      received.push({ method, path, headers, body });
+      answer(response, request, body);
     });
   });
   server.listen(0, '127.0.0.1');

@@ -11,6 +11,10 @@ import { context, notification, unhurried } from './alerts.js';
 import { type Answer, hang, receiver, reset } from './receiver.js';
 
 const CANARY = 'CANARY-5b1e7f90aa';
+// none is part of another
+const ROUTING = 'CANARY.ROUTING.77aa01';
+const HEADER = 'CANARY.HEADER.31c9';
+const PASSWORD = 'CANARY.PASS';
 
 function webhook(url: string | { env: string } | { file: string }, env: Record<string, string> = {}) {
   return createChannel('ops', { type: 'webhook', url }, context({ env }));
@@ -102,21 +106,18 @@ it('of a text all secrets are taken out, the longest first, each as often as it 
 
 describe('no failure shows a secret', () => {
   const kinds: [string, (url: string) => ChannelConfig][] = [
-    [
-      'webhook',
-      (url) => ({ type: 'webhook', url, secret: `K-${CANARY}`, headers: { 'x-key': `H-${CANARY}` } }),
-    ],
+    ['webhook', (url) => ({ type: 'webhook', url, secret: `K-${CANARY}`, headers: { 'x-key': HEADER } })],
     ['slack', (url) => ({ type: 'slack', url })],
-    ['pagerduty', (url) => ({ type: 'pagerduty', url, routingKey: `R-${CANARY}` })],
+    ['pagerduty', (url) => ({ type: 'pagerduty', url, routingKey: ROUTING })],
     [
       'alertmanager',
-      (url) => ({ type: 'alertmanager', urls: [url], headers: { Authorization: `Bearer ${CANARY}` } }),
+      (url) => ({ type: 'alertmanager', urls: [url], headers: { Authorization: `Bearer ${HEADER}` } }),
     ],
   ];
-  const echo: Answer = (response, request) => {
-    const { url = '', headers } = request;
-    const said = `cannot ${decodeURIComponent(url)} ${url} ${JSON.stringify(headers)}`;
-    response.writeHead(400).end(`R-${CANARY} ${said}`.replace(/"x-cut".*/, ''));
+  const echo: Answer = (response, { url = '', headers }, body) => {
+    // the parts in turn, for only the beginning is shown
+    const parts = [body, decodeURIComponent(url), url, headers.authorization, headers['x-key']];
+    response.writeHead(400).end(parts.map((part) => part?.slice(0, 80)).join(' '));
   };
   const answers: [string, Answer][] = [
     ['the request sent back', echo],
@@ -130,7 +131,7 @@ describe('no failure shows a secret', () => {
     kinds.flatMap(([kind, config]) => answers.map(([what, answer]) => ({ kind, config, what, answer }))),
   )('$kind, $what', async ({ config, answer }) => {
     const { url, received } = await receiver(answer);
-    const secretUrl = `${url.replace('//', `//user:P-${CANARY}@`)}/p-${CANARY}/%2B${CANARY}?token=${CANARY}`;
+    const secretUrl = `${url.replace('//', `//user:${PASSWORD}@`)}/p-${CANARY}/%2B${CANARY}?token=${CANARY}`;
     const channel: Channel = createChannel(
       'ops',
       { ...config(secretUrl), timeoutMs: 150 } as ChannelConfig,
@@ -143,7 +144,7 @@ describe('no failure shows a secret', () => {
     const said = JSON.stringify(delivery);
     expect(said).toContain(url);
     expect(said).not.toContain('CANARY');
-    expect(said).not.toContain(Buffer.from(`user:P-${CANARY}`).toString('base64'));
+    expect(said).not.toContain(Buffer.from(`user:${PASSWORD}`).toString('base64'));
   });
 
   it('nor do settings that cannot be', () => {
