@@ -1,30 +1,43 @@
 #!/usr/bin/env node
-// How long do statistics over a day of 500 agents take, the last 30 s of it and all of it, beside jq on the same files?
+// How long do statistics over a day of 500 agents take, the last 30 s of it and all of it, beside jq and DuckDB on the
+// same files?
 //
-//   npm run build && node bench/analyze.mjs [--runs 9] [--json]
+//   npm run build && node bench/analyze.mjs [--runs 9] [--hundred] [--json]
 //
 // Ours is measured in process, reading included: cold is the first call of a fresh process, after its imports; warm is
-// a later call of one process. jq is a command, as in the original design: select, slurp, group.
+// a later call of one process. jq is a command, as in the original design: select, slurp, group. DuckDB reads the same
+// files in process, cold in a fresh one. The whole command is measured beside `node -e 0`, in turns. With --hundred
+// also a day of a hundred times the records, 2.9 GB in /dev/shm: its last 30 s, and all of it with the memory it takes.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { analyze } from '../dist/analyze/index.js';
 import { readRecords } from '../dist/index.js';
-import { machine, median } from './rounds.mjs';
+import { machine, median, ratio } from './rounds.mjs';
 
 const DAY_MS = 86_400_000;
 const END = Date.UTC(2026, 10, 22);
 const WINDOWS = { '30 s': END - 30_000, 'full day': END - DAY_MS };
 /** What a figure may be at most, in milliseconds. */
 const BARS = { '30 s cold': 5, '30 s warm': 5, 'full day cold': 120 };
+/** What jq may take at least, in times of ours. */
+const JQ_BARS = { '30 s cold': 200, 'full day cold': 20 };
+/** What the whole command may take at most, in times of `node -e 0`. */
+const COMMAND_BAR = 3;
+/** What a window in a day of a hundred times the records may cost more than in one: fixed, and for each record. */
+const HUNDRED_BAR = { fixedMs: 5, recordMicros: 1.5 };
+const MEMORY_BAR_MB = 300;
+const CLI = fileURLToPath(new URL('../dist/cli/index.cjs', import.meta.url));
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     runs: { type: 'string', default: '9' },
     json: { type: 'boolean', default: false },
+    hundred: { type: 'boolean', default: false },
+    duckdb: { type: 'boolean', default: false },
     child: { type: 'boolean', default: false },
   },
 });
@@ -33,19 +46,24 @@ let seed = 1;
 
 if (values.child) {
   const [directory, since] = positionals;
-  const { ms, cpuMs } = timed(directory, Number(since));
-  process.stdout.write(JSON.stringify({ ms, cpuMs }));
+  const { ms, cpuMs, analysis } = timed(directory, Number(since));
+  const { maxRSS } = process.resourceUsage();
+  process.stdout.write(JSON.stringify({ ms, cpuMs, records: analysis.records, maxMb: maxRSS / 1000 }));
+} else if (values.duckdb) {
+  const [directory, since] = positionals;
+  const { ms } = await duckDb(directory, Number(since));
+  process.stdout.write(JSON.stringify({ ms }));
 } else {
   const directory = mkdtempSync('/dev/shm/cfn-metrics-bench-');
   try {
-    main(directory);
+    await main(directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function main(directory) {
-  writeDay(directory);
+async function main(directory) {
+  writeDay(directory, 1);
   const bytes = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
   const results = {};
   for (const [window, since] of Object.entries(WINDOWS)) {
@@ -54,15 +72,56 @@ function main(directory) {
     const warmRuns = Array.from({ length: runs }, () => timed(directory, since));
     const jqRuns = Array.from({ length: 3 }, () => jqStatistics(directory, since));
     const { records, groups } = warmRuns[0].analysis;
-    const times = { cold: coldRuns, warm: warmRuns, jq: jqRuns };
+    const times = { cold: coldRuns, warm: warmRuns, jq: jqRuns, ...(await duckDbRuns(directory, since)) };
     results[window] = { records, times, difference: difference(groups, jqRuns[0].groups) };
   }
+  const start = performance.now();
+  const byAgent = analyze(readRecords({ directory }), { groupBy: ['agent'] }).groups.length;
+  const agents = { groups: byAgent, ms: performance.now() - start };
   report({
     machine: machine(),
     jq: execFileSync('jq', ['--version'], { encoding: 'utf8' }).trim(),
     bytes,
     results,
+    agents,
+    command: commandRuns(directory),
+    hundred: values.hundred ? hundredfold(directory, results['30 s'].times.cold) : undefined,
   });
+}
+
+/** The whole command over the full day, and Node doing nothing, in turns. */
+function commandRuns(directory) {
+  const timesOf = (args) => {
+    const start = performance.now();
+    execFileSync(process.execPath, args, { env: { ...process.env, CFN_METRICS_DIR: '' } });
+    return performance.now() - start;
+  };
+  const rounds = Array.from({ length: runs }, () => ({
+    node: timesOf(['-e', '0']),
+    command: timesOf([CLI, 'analyze', '--dir', directory, '--json']),
+  }));
+  const [node, command] = [rounds.map((round) => round.node), rounds.map((round) => round.command)];
+  return { nodeMs: median(node), commandMs: median(command), ratio: ratio(command, node) };
+}
+
+/** A day with a hundred times the records: what a window costs more, and what all of it takes. */
+function hundredfold(directory, oneCold) {
+  for (const name of readdirSync(directory)) rmSync(join(directory, name));
+  writeDay(directory, 100);
+  const bytes = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+  const window = Array.from({ length: runs }, () => cold(directory, END - 30_000));
+  const all = Array.from({ length: 3 }, () => cold(directory, END - DAY_MS));
+  const moreMs = median(window.map(({ ms }) => ms)) - median(oneCold.map(({ ms }) => ms));
+  const barMs = HUNDRED_BAR.fixedMs + (window[0].records * HUNDRED_BAR.recordMicros) / 1000;
+  return {
+    bytes,
+    windowRecords: window[0].records,
+    windowMoreMs: moreMs,
+    windowBarMs: barMs,
+    records: all[0].records,
+    seconds: median(all.map(({ ms }) => ms)) / 1000,
+    maxMb: Math.max(...all.map(({ maxMb }) => maxMb)),
+  };
 }
 
 function report({ results, ...context }) {
@@ -73,12 +132,26 @@ function report({ results, ...context }) {
     return Object.entries(times).map(([name, all]) => {
       const ms = median(all.map((run) => run.ms));
       const bestMs = Math.min(...all.map((run) => run.ms));
-      const cpuMs = name === 'jq' ? undefined : median(all.map((run) => run.cpuMs));
+      const cpuMs = all[0].cpuMs === undefined ? undefined : median(all.map((run) => run.cpuMs));
       const barMs = BARS[`${window} ${name}`];
       if (ms > barMs) failed.push(`${window} ${name}: ${ms.toFixed(1)} ms, at most ${barMs}`);
+      const jqBar = JQ_BARS[`${window} ${name}`];
+      if (jqMs / ms < jqBar)
+        failed.push(`${window} ${name}: jq takes ${(jqMs / ms).toFixed(0)} x, at least ${jqBar}`);
       return { window, name, records, ms, bestMs, cpuMs, jqTimes: jqMs / ms, barMs };
     });
   });
+  const { agents, command, hundred } = context;
+  if (command.ratio > COMMAND_BAR) {
+    failed.push(`the command takes ${command.ratio.toFixed(2)} x node -e 0, at most ${COMMAND_BAR}`);
+  }
+  const msOf = (name) => rows.find((row) => row.window === 'full day' && row.name === name)?.ms;
+  if (msOf('warm') > msOf('DuckDB warm')) failed.push('DuckDB is faster on the full day, both warm');
+  if (hundred !== undefined) {
+    if (hundred.windowMoreMs > hundred.windowBarMs)
+      failed.push('30 s of a hundred times the records cost too much');
+    if (hundred.maxMb > MEMORY_BAR_MB) failed.push(`2.9 GB took ${hundred.maxMb.toFixed(0)} MB of memory`);
+  }
   process.exitCode = failed.length === 0 ? 0 : 1;
   if (values.json) {
     console.log(JSON.stringify({ ...context, rows, failed }));
@@ -86,31 +159,44 @@ function report({ results, ...context }) {
   }
   console.log(`${context.machine}, ${context.jq}, ${(context.bytes / 1e6).toFixed(1)} MB in 16 shards\n`);
   console.log(
-    `${'window'.padEnd(10)}${'records'.padStart(7)}  ${'run'.padEnd(5)}${'median ms'.padStart(10)}` +
+    `${'window'.padEnd(10)}${'records'.padStart(7)}  ${'run'.padEnd(11)}${'median ms'.padStart(10)}` +
       `${'best ms'.padStart(10)}${'CPU ms'.padStart(10)}${'jq takes'.padStart(10)}  bar`,
   );
   for (const { window, name, records, ms, bestMs, cpuMs, jqTimes, barMs } of rows) {
     const figures = [ms, bestMs, cpuMs].map((value) => (value?.toFixed(2) ?? '').padStart(10));
     console.log(
-      `${window.padEnd(10)}${String(records).padStart(7)}  ${name.padEnd(5)}${figures.join('')}` +
+      `${window.padEnd(10)}${String(records).padStart(7)}  ${name.padEnd(11)}${figures.join('')}` +
         `${`${jqTimes.toFixed(0)} x`.padStart(10)}  ${barMs ?? ''}`,
     );
   }
   // jq adds without compensation, hence the tolerance for sums; that the results agree is no matter of speed.
   const differs = Object.values(results).some(({ difference }) => difference !== undefined);
   if (!differs) console.log('\nresults identical to those of jq, sums within 1e-12');
+  console.log(
+    `full day by agent, warm: ${agents.groups} groups in ${agents.ms.toFixed(0)} ms\n` +
+      `the command over the full day: ${command.commandMs.toFixed(0)} ms, node -e 0 ${command.nodeMs.toFixed(0)} ms, ` +
+      `median of ratios ${command.ratio.toFixed(2)}`,
+  );
+  if (hundred !== undefined) {
+    const { windowMoreMs, windowRecords, windowBarMs, bytes, seconds, maxMb } = hundred;
+    console.log(
+      `a hundred times the records: 30 s hold ${windowRecords} and cost ${windowMoreMs.toFixed(1)} ms more ` +
+        `(at most ${windowBarMs.toFixed(1)}); all of ${(bytes / 1e9).toFixed(2)} GB in ${seconds.toFixed(1)} s, ` +
+        `${(bytes / 1e6 / seconds).toFixed(0)} MB/s, memory at most ${maxMb.toFixed(0)} MB`,
+    );
+  }
   if (failed.length > 0) console.log(`\n${failed.join('\n')}`);
 }
 
-/** 500 agents, each with 3 metrics every 15 minutes, one agent after the other. */
-function writeDay(directory) {
+/** 500 agents, each with 3 metrics every 15 minutes, or so many times as often, one agent after the other. */
+function writeDay(directory, times) {
   const shards = Array.from({ length: 16 }, () => []);
   const metrics = [
     ['coordination_time_ms', 'ms', () => Math.round(200 * Math.exp(4 * random()))],
     ['message_delivery_rate', '1', () => Number((1 - random() ** 4).toFixed(4))],
     ['memory_usage_mb', 'MBy', () => Number((64 + 900 * random()).toFixed(2))],
   ];
-  const roundMs = 900_000;
+  const roundMs = 900_000 / times;
   for (let start = END - DAY_MS; start < END; start += roundMs) {
     for (let agent = 0; agent < 500; agent += 1) {
       const timestamp = new Date(start + (agent * roundMs) / 500).toISOString();
@@ -121,9 +207,15 @@ function writeDay(directory) {
         );
       }
     }
+    if (shards[0].length > 10_000) appendLines(directory, shards);
   }
+  appendLines(directory, shards);
+}
+
+function appendLines(directory, shards) {
   for (const [shard, lines] of shards.entries()) {
-    writeFileSync(join(directory, `cfn-metrics-${shard}.jsonl`), lines.join(''), { mode: 0o600 });
+    appendFileSync(join(directory, `cfn-metrics-${shard}.jsonl`), lines.join(''), { mode: 0o600 });
+    lines.length = 0;
   }
 }
 
@@ -139,6 +231,41 @@ function timed(directory, since) {
   const analysis = analyze(readRecords({ directory, since, until: END }), { since, until: END });
   const { user, system } = process.cpuUsage(cpu);
   return { ms: performance.now() - start, cpuMs: (user + system) / 1000, analysis };
+}
+
+/** DuckDB on the same files: in fresh processes, and in one after the other; nothing where it is not installed. */
+async function duckDbRuns(directory, since) {
+  const args = [fileURLToPath(import.meta.url), '--duckdb', directory, String(since)];
+  const fresh = () => JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+  try {
+    await import('@duckdb/node-api');
+  } catch {
+    return {};
+  }
+  const coldRuns = Array.from({ length: 3 }, fresh);
+  const query = await duckDb(directory, since);
+  const warmRuns = [];
+  for (let i = 0; i < runs; i += 1) warmRuns.push(await query.again());
+  return { 'DuckDB cold': coldRuns, 'DuckDB warm': warmRuns };
+}
+
+async function duckDb(directory, since) {
+  const start = performance.now();
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  const query = `
+    SELECT metric, count(*) AS count, sum(value) AS sum, avg(value) AS avg, min(value) AS min, max(value) AS max,
+      quantile_cont(value, [0.5, 0.9, 0.95, 0.99]) AS quantiles
+    FROM read_json('${directory}/cfn-metrics-*.jsonl', format = 'newline_delimited',
+      columns = { timestamp: 'VARCHAR', metric: 'VARCHAR', value: 'DOUBLE' })
+    WHERE timestamp >= '${new Date(since).toISOString()}' GROUP BY metric`;
+  const again = async () => {
+    const begin = performance.now();
+    await connection.runAndReadAll(query);
+    return { ms: performance.now() - begin };
+  };
+  await again();
+  return { ms: performance.now() - start, again };
 }
 
 function cold(directory, since) {
