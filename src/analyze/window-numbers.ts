@@ -1,8 +1,9 @@
 import { Buckets } from './window-buckets.js';
+import type { NumberPart } from './window-part.js';
 import { Points } from './window-points.js';
 import { Running } from './window-running.js';
 import { Seconds } from './window-seconds.js';
-import { type Labels, Series, type View } from './window-series.js';
+import { Series, type View } from './window-series.js';
 import { Tally } from './window-tally.js';
 
 /** A series with more points than this keeps no values, but counts of them, for each second. */
@@ -33,18 +34,6 @@ class NumberCell {
   }
 }
 
-/** What the numbers of a series in a range of time add up to. */
-export interface NumberPart {
-  readonly labels: Labels;
-  readonly tally: Tally;
-  /** Counts by magnitude; undefined where there are so few values, or so far apart, that they are sorted. */
-  readonly buckets: Buckets | undefined;
-  /** Whether the values themselves are here. */
-  readonly raw: boolean;
-  /** Adds the values, in any order, to an array from an index on; NaN is left out. Returns the index behind them. */
-  values(into: Float64Array, from: number): number;
-}
-
 /** The points of a gauge, counter or up-down counter: each of them, or by second where there are many. */
 export class NumberSeries extends Series {
   #points: Points | undefined = new Points();
@@ -71,7 +60,7 @@ export class NumberSeries extends Series {
     }
     const sequence = points.insert(time, value, stored, keep);
     if (sequence + 1 < points.end) {
-      for (const running of this.#runnings) running?.inserted(points, sequence);
+      for (const running of this.#runnings) running?.inserted(sequence);
     }
     if (points.end - points.first > MOST_POINTS) this.#fold(points, keep);
   }
@@ -92,7 +81,7 @@ export class NumberSeries extends Series {
 
   protected moved(view: View): boolean {
     if (this.#points !== undefined)
-      return this.#running(view.slot).advance(this.#points, view.since, view.until);
+      return this.#running(this.#points, view.slot).advance(view.since, view.until);
     const range = this.#seconds.range(view.since, view.until);
     const seen = [this.#additions, range[0], range.at(-1)] as const;
     const before = this.#seen[view.slot];
@@ -104,25 +93,11 @@ export class NumberSeries extends Series {
   part(view: View): NumberPart {
     const points = this.#points;
     if (points === undefined) return this.#partOfSeconds(view);
-    const running = this.#running(view.slot);
-    return {
-      labels: this.labels,
-      tally: running.tally,
-      buckets: running.buckets,
-      raw: true,
-      values: (into, from) => {
-        let to = from;
-        for (let at = running.from - points.base; at < running.to - points.base; at += 1) {
-          const value = points.values[at]!;
-          if (!Number.isNaN(value)) into[to++] = value;
-        }
-        return to;
-      },
-    };
+    return this.#running(points, view.slot);
   }
 
-  #running(slot: number): Running {
-    return (this.#runnings[slot] ??= new Running(Math.floor(this.latest)));
+  #running(points: Points, slot: number): Running {
+    return (this.#runnings[slot] ??= new Running(this.labels, points, Math.floor(this.latest)));
   }
 
   #partOfSeconds({ since, until }: View): NumberPart {

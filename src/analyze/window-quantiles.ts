@@ -1,6 +1,6 @@
 import { interpolate, quantile } from './quantile.js';
 import { BUCKET_ERROR, Buckets } from './window-buckets.js';
-import type { NumberPart } from './window-numbers.js';
+import type { NumberPart } from './window-part.js';
 import type { Tally } from './window-tally.js';
 
 /** So many values of several series are sorted; of more, quantiles come from buckets. */
@@ -32,7 +32,8 @@ function bucketsOf(parts: readonly NumberPart[], count: number): Buckets | undef
   const rest = parts.filter((part) => part.buckets === undefined);
   for (const { buckets } of parts) if (buckets !== undefined) all.merge(buckets);
   const left = rest.reduce((total, { tally }) => total + tally.count, 0);
-  for (const value of valuesOf(rest, left)) all.add(value, 1);
+  const values = valuesOf(rest, left);
+  for (let i = 0; i < left; i += 1) all.add(values[i]!, 1);
   return all;
 }
 

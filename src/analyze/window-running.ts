@@ -1,5 +1,7 @@
 import { Buckets } from './window-buckets.js';
 import type { Points } from './window-points.js';
+import type { NumberPart } from './window-part.js';
+import type { Labels } from './window-series.js';
 import { Tally } from './window-tally.js';
 
 /** So many values are sorted whenever somebody asks; of more, quantiles come from buckets. */
@@ -17,7 +19,10 @@ const LOUD_SQUARES = 1e6;
  * range. What cannot be taken away (the last smallest value, a value beside which others were rounded away) makes it
  * count anew.
  */
-export class Running {
+export class Running implements NumberPart {
+  readonly labels: Labels;
+  /** The values themselves are there. */
+  readonly raw = true;
   /** As of the last {@link Running.advance}. */
   readonly tally = new Tally();
   /** Counts by magnitude, where there are too many values to sort them. */
@@ -25,6 +30,7 @@ export class Running {
   /** Sequence number of the first point in the range, and that behind the last. */
   from = 0;
   to = 0;
+  readonly #points: Points;
   #since = Infinity;
   #until = Infinity;
   /** Sums of deviations from a value near all of them. */
@@ -41,8 +47,14 @@ export class Running {
   /** Whether a point came in between since the range moved. */
   #touched = false;
 
-  /** @param turn - Any whole number: those with different ones do not count anew all at one time. */
-  constructor(turn: number) {
+  /**
+   * Starts with an empty range.
+   *
+   * @param turn - Any whole number: those with different ones do not count anew all at one time.
+   */
+  constructor(labels: Labels, points: Points, turn: number) {
+    this.labels = labels;
+    this.#points = points;
     this.#removed = turn % 1024;
   }
 
@@ -51,7 +63,8 @@ export class Running {
    *
    * @returns Whether any point came or went.
    */
-  advance(points: Points, since: number, until: number): boolean {
+  advance(since: number, until: number): boolean {
+    const points = this.#points;
     const back = since < this.#since || until < this.#until;
     this.#since = since;
     this.#until = until;
@@ -77,8 +90,19 @@ export class Running {
     return true;
   }
 
+  values(into: Float64Array, from: number): number {
+    const { base, values } = this.#points;
+    let to = from;
+    for (let at = this.from - base; at < this.to - base; at += 1) {
+      const value = values[at]!;
+      if (!Number.isNaN(value)) into[to++] = value;
+    }
+    return to;
+  }
+
   /** Hears of a point that came in between others. */
-  inserted(points: Points, sequence: number): void {
+  inserted(sequence: number): void {
+    const points = this.#points;
     if (sequence > this.to || (sequence === this.to && this.from < this.to)) return;
     if (points.timeAt(sequence) < this.#since) {
       this.from += 1;
@@ -161,7 +185,7 @@ export class Running {
 
   #recount(points: Points): void {
     const { tally } = this;
-    Object.assign(tally, new Tally());
+    tally.clear();
     this.buckets = undefined;
     this.#far = false;
     this.#removed = 0;

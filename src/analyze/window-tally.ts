@@ -1,3 +1,6 @@
+/** The fields of a tally of nothing, in their order. */
+const EMPTY = Float64Array.of(0, 0, 0, 0, 0, 0, 0, Infinity, -Infinity, 0, 0, Infinity, NaN, -Infinity, NaN);
+
 /**
  * What numbers add up to, quantiles aside.
  *
@@ -7,23 +10,119 @@
  * Infinities count, and are in no sum: they are put back when somebody asks.
  */
 export class Tally {
+  // One array: doubles in fields are objects of their own, each in another place in memory.
+  readonly #fields = EMPTY.slice();
+
   /** Points, whether they count or not. */
-  records = 0;
-  count = 0;
-  nan = 0;
-  /** How many are -Infinity, and Infinity. */
-  lows = 0;
-  highs = 0;
-  sum = 0;
-  lost = 0;
-  min = Infinity;
-  max = -Infinity;
-  center = 0;
-  squares = 0;
-  firstTime = Infinity;
-  first = NaN;
-  lastTime = -Infinity;
-  last = NaN;
+  get records(): number {
+    return this.#fields[0]!;
+  }
+  set records(value: number) {
+    this.#fields[0] = value;
+  }
+  /** Values. */
+  get count(): number {
+    return this.#fields[1]!;
+  }
+  set count(value: number) {
+    this.#fields[1] = value;
+  }
+  /** Points whose value is NaN. */
+  get nan(): number {
+    return this.#fields[2]!;
+  }
+  set nan(value: number) {
+    this.#fields[2] = value;
+  }
+  /** How many are -Infinity. */
+  get lows(): number {
+    return this.#fields[3]!;
+  }
+  set lows(value: number) {
+    this.#fields[3] = value;
+  }
+  /** How many are Infinity. */
+  get highs(): number {
+    return this.#fields[4]!;
+  }
+  set highs(value: number) {
+    this.#fields[4] = value;
+  }
+  /** The sum of the finite ones, but for what rounding took away. */
+  get sum(): number {
+    return this.#fields[5]!;
+  }
+  set sum(value: number) {
+    this.#fields[5] = value;
+  }
+  /** What rounding took away from the sum. */
+  get lost(): number {
+    return this.#fields[6]!;
+  }
+  set lost(value: number) {
+    this.#fields[6] = value;
+  }
+  /** Infinity of nothing. */
+  get min(): number {
+    return this.#fields[7]!;
+  }
+  set min(value: number) {
+    this.#fields[7] = value;
+  }
+  /** -Infinity of nothing. */
+  get max(): number {
+    return this.#fields[8]!;
+  }
+  set max(value: number) {
+    this.#fields[8] = value;
+  }
+  /** The mean of the finite ones. */
+  get center(): number {
+    return this.#fields[9]!;
+  }
+  set center(value: number) {
+    this.#fields[9] = value;
+  }
+  /** Squared deviations from it, added up. */
+  get squares(): number {
+    return this.#fields[10]!;
+  }
+  set squares(value: number) {
+    this.#fields[10] = value;
+  }
+  /** Unix milliseconds of the earliest point that has a value; Infinity without one. */
+  get firstTime(): number {
+    return this.#fields[11]!;
+  }
+  set firstTime(value: number) {
+    this.#fields[11] = value;
+  }
+  /** Its value. */
+  get first(): number {
+    return this.#fields[12]!;
+  }
+  set first(value: number) {
+    this.#fields[12] = value;
+  }
+  /** Unix milliseconds of the latest point that has a value; -Infinity without one. */
+  get lastTime(): number {
+    return this.#fields[13]!;
+  }
+  set lastTime(value: number) {
+    this.#fields[13] = value;
+  }
+  /** Its value. */
+  get last(): number {
+    return this.#fields[14]!;
+  }
+  set last(value: number) {
+    this.#fields[14] = value;
+  }
+
+  /** Starts anew. */
+  clear(): void {
+    this.#fields.set(EMPTY);
+  }
 
   /** Adds a point: what counts of it, NaN where nothing does, and its value as it was stored. */
   add(time: number, value: number, stored: number): void {
