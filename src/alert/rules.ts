@@ -167,7 +167,8 @@ function readGrouping(field: Field): Grouping {
   return {
     by: field.at('by').given ? [...new Set(field.at('by').texts())] : ['alertname'],
     waitMs: field.at('wait').duration(0, 3_600_000, 0),
-    intervalMs: field.at('interval').duration(0, 86_400_000, 30_000),
+    // Nothing is new between two evaluations, so that they are an interval by themselves.
+    intervalMs: field.at('interval').duration(0, 86_400_000, 0),
   };
 }
 

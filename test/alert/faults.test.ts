@@ -85,7 +85,7 @@ it('a server that is down for ten minutes hears of everything afterwards, whoeve
   const alerter = await open();
   expect(await alerter.round()).toBe(true);
   const agents = received.flatMap(({ body }) =>
-    JSON.parse(body).alerts.map((alert: any) => alert.labels.agent),
+    JSON.parse(body).alerts.map((alert: { labels: { agent: string } }) => alert.labels.agent),
   );
   const expected = Array.from({ length: 20 }, (_, i) => `agent-${i}`);
   expect(expected.filter((agent) => !agents.includes(agent))).toEqual([]);

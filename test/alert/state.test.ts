@@ -5,7 +5,8 @@ import { type Input, type LevelState, stepLevel } from '../../src/alert/state.js
 /** Runs inputs, one a second, and gives the states as letters: `.` inactive, `p` pending, `F` firing. */
 function run(inputs: string, forMs = 0, keepFiringForMs = 0): string {
   let state: LevelState | undefined;
-  return [...inputs]
+  return inputs
+    .split('')
     .map((letter, i) => {
       const input: Input = letter === 'x' ? 'breach' : letter === '?' ? 'keep' : 'clear';
       state = stepLevel({ forMs, keepFiringForMs }, state, input, i * 1000);
