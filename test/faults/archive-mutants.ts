@@ -43,6 +43,13 @@ export const ARCHIVE_MUTANTS = {
       replace: 'await syncFile(target).catch(() => undefined);',
     },
   ],
+  'every third interval': [
+    {
+      file: 'src/archive/schedule.ts',
+      find: 'this.lookedAt + intervalMs',
+      replace: 'this.lookedAt + 3 * intervalMs',
+    },
+  ],
   'late lines forgotten': [
     {
       file: 'src/archive/syncing.ts',

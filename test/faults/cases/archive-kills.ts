@@ -15,7 +15,7 @@ const BOOTS = 6;
 const PATIENCE_MS = 60_000;
 
 /** A shard directory, an archive, and who works on them. */
-class Host {
+export class Host {
   readonly shm: string;
   readonly archive: string;
   /** What writers were told is stored, and when by the clock of the boot in nanoseconds. */
@@ -83,7 +83,8 @@ class Host {
   }
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
+/** Waits for something, and fails where that takes too long. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`${what}: not after ${PATIENCE_MS / 1000} s`);
@@ -91,7 +92,8 @@ async function until(condition: () => boolean, what: string): Promise<void> {
   }
 }
 
-async function stop(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+/** Ends a process. */
+export async function stop(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
   child.kill(signal);
   await exited(child);
 }

@@ -26,6 +26,14 @@ export const WITHOUT_THREADS: Patch = {
   }) as unknown as typeof promisify;`,
 };
 
+/** Compression too: starting a thread would take most of the time, and another case stops that one. */
+const WITHOUT_COMPRESSOR: Patch = {
+  file: 'src/archive/thread.ts',
+  find: 'signal?.throwIfAborted();\n    clearTimeout(this.#idle);',
+  replace: `if (job.kind === 'pack') return (await import('./pack.js')).pack(job);
+    return (await import('./compress.js')).summarise(job.path, job.size, true);`,
+};
+
 const ERRORS = ['error=ENOSPC', 'error=EIO'];
 const CHANGES_NAMES = /^(rename|unlink|link)/;
 const CHANGES = /^(rename|unlink|link|open|p?write|fsync|ftruncate)/;
@@ -84,7 +92,7 @@ function missing(files: ReturnType<typeof storedFiles>, values: readonly number[
 /** An archiver that does all there is to do, once. */
 export const archiving: Subject = {
   program: 'archive-once.ts',
-  settings: [WITHOUT_THREADS],
+  settings: [WITHOUT_THREADS, WITHOUT_COMPRESSOR],
   prepare,
   paths,
   afterwards: (root) => {

@@ -8,6 +8,7 @@ import { syscalls } from './syscalls.js';
 import { exits } from './exits.js';
 import { identities } from './identities.js';
 import { archiveBoots, archiveFull, archiveKills } from './archive-kills.js';
+import { archiveRecovery } from './archive-recovery.js';
 import { archiveSyscalls } from './archive-syscalls.js';
 import { archiveThread } from './archive-thread.js';
 import { clock } from './clock.js';
@@ -31,5 +32,6 @@ export const CASES: readonly FaultCase[] = [
   archiveThread,
   archiveKills,
   archiveBoots,
+  archiveRecovery,
   archiveFull,
 ];

@@ -14,6 +14,8 @@ const ERRORS = ['ENOSPC', 'EIO', 'EINTR', 'EMFILE'].map((code) => `error=${code}
 const AT_ONCE = 3;
 /** So many points are tried before anybody looks whether a mutant is caught. */
 const PART = 12;
+/** Directories that one process goes through afterwards. */
+const AGAIN = 100;
 
 /** Something that is stopped at every system call, and must be whole afterwards. */
 export interface Subject {
@@ -149,7 +151,15 @@ export async function stopEverywhere(
       }
     };
     await Promise.all(stages.map(work));
-    await exited(context.spawn(process.execPath, [bundle, ...directories.keys()], { stdio: 'inherit' }));
+    const again = [...directories.keys()];
+    while (again.length > 0) {
+      const shares = stages.map(() => again.splice(0, AGAIN));
+      await Promise.all(
+        shares.map((share) =>
+          exited(context.spawn(process.execPath, [bundle, ...share], { stdio: 'inherit' })),
+        ),
+      );
+    }
     for (const [directory, point] of directories) {
       failures.push(...subject.atTheEnd(directory).map((wrong) => `${point}, then again: ${wrong}`));
     }

@@ -1,4 +1,4 @@
-// An archiver in a hurry. Argument: its options as JSON.
+// An archiver in a hurry, which says what it does and how long a sync took. Argument: its options as JSON.
 import { createArchiver, type ArchiverOptions } from '../../../src/archive/index.js';
 
 const stop = new AbortController();
@@ -7,6 +7,6 @@ const options = JSON.parse(process.argv[2] ?? '{}') as ArchiverOptions;
 const archiver = createArchiver({
   ...{ intervalMs: 50, tickMs: 20, holdMs: 50, finishMs: 300, hotFloorMs: 8000, hotRetentionMs: 0 },
   ...{ metrics: false, ...options },
-  onEvent: ({ type }) => process.stdout.write(`${type}\n`),
+  onEvent: (event) => process.stdout.write(`${event.type}${event.type === 'synced' ? ` ${event.ms}` : ''}\n`),
 });
 await archiver.run(stop.signal);
