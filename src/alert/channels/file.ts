@@ -7,10 +7,10 @@ import type { ChannelContext, FileChannelConfig } from './config.js';
 import { isoTime } from '../text.js';
 
 /** Where alerts are logged when nobody says otherwise, in the directory of the shards. */
-export const DEFAULT_FILE = 'alerts.log';
+const DEFAULT_FILE = 'alerts.log';
 
 /** From this size on the log is renamed; by default it is in RAM. */
-export const DEFAULT_MAX_BYTES = 10_485_760;
+const DEFAULT_MAX_BYTES = 10_485_760;
 
 /** Never waits for a FIFO, never follows a planted link; read for its last byte. */
 const FLAGS =

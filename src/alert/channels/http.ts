@@ -4,7 +4,7 @@ import { mask, withoutTornSecret } from './secret.js';
 import { plain } from '../text.js';
 
 /** How long a receiver may take when nobody says otherwise. */
-export const DEFAULT_TIMEOUT_MS = 8000;
+const DEFAULT_TIMEOUT_MS = 8000;
 
 /** A receiver that asks for more is asked again after this. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
