@@ -278,3 +278,230 @@ function empty(group: Group): Group {
     error: null,
   };
 }
+
+describe('counters', () => {
+  it('are compared with the point before, even where that is older than what is asked for or kept', () => {
+    const { clock, window } = windowAt(NOON);
+    window.add(total(0, 100));
+    window.add(total(0, 130, { writer: 'w2', start: NOON - 1000 }));
+    // An idle gap of an hour is no reset.
+    clock.now += 3_600_000;
+    window.add(total(3600, 107));
+    expect(window.analyze().groups).toMatchObject([
+      { metric: 'requests', count: 1, sum: 7, delta: 7, last: 107 },
+    ]);
+  });
+
+  it('take a restart for what it is, a new writer or a new start', () => {
+    const { window } = windowAt(NOON + 20_000);
+    window.add(total(0, 100));
+    window.add(total(5, 4, { writer: 'w2', start: NOON + 2000 }));
+    window.add(total(9, 110));
+    window.add(total(11, 3, { start: NOON + 10_000 }));
+    expect(window.analyze().groups).toMatchObject([{ count: 3, sum: 17 }]);
+  });
+
+  it('count all of a first point only where its writer surely had none before', () => {
+    const { window } = windowAt(NOON + 20_000);
+    window.add(total(5, 50));
+    expect(window.analyze().groups).toMatchObject([{ count: 0, sum: 0, first: 50 }]);
+    window.add(total(6, 9, { writer: 'w2', start: NOON + 5500 }));
+    expect(window.analyze().groups).toMatchObject([{ count: 1, sum: 9 }]);
+  });
+
+  it('of a stream that was forgotten begin anew, and never count twice', () => {
+    const { clock, window } = windowAt(NOON, { streamIdleMs: 120_000 });
+    window.add(total(0, 100));
+    clock.now += 10_000;
+    window.add(total(10, 40, { writer: 'w2', start: NOON + 5000 }));
+    expect(window.counts.streams).toBe(2);
+    clock.now += 300_000;
+    window.add(total(310, 45, { writer: 'w2', start: NOON + 5000 }));
+    expect(window.analyze().groups).toMatchObject([{ count: 0, sum: 0, last: 45 }]);
+    expect(window.counts.streams).toBe(1);
+  });
+
+  it('are remembered for so many streams and no more', () => {
+    const { window } = windowAt(NOON, { maxSeries: 1, maxStreams: 3 });
+    for (let i = 0; i < 10; i += 1) window.add(total(-1, i, { writer: `w${i}` }));
+    expect(window.counts.streams).toBe(3);
+  });
+});
+
+it('agrees with analyze on the very records, where all of them are in the window', () => {
+  const { window } = windowAt(NOON + 50_000);
+  const records = Array.from({ length: 40 }, (_, i) =>
+    total(i, i * i, { writer: `w${i % 3}`, start: NOON + (i % 3) * 100, agent: `agent-${i % 2}` }),
+  );
+  for (const record of records) window.add(record);
+  const options = { since: NOON, until: NOON + 50_000, groupBy: ['agent'] } as const;
+  expect(compare(window.analyze(options), analyze(records, options))).toEqual([]);
+});
+
+it('counts what writers could not store, and hides what is about writers', () => {
+  const { window } = windowAt(NOON);
+  window.add(gauge(-1, 3, { metric: 'cfn.metrics.dropped', type: 'counter' }));
+  window.add(gauge(-1, 1, { metric: 'target_info' }));
+  expect(window.analyze({ metrics: [] })).toMatchObject({ dropped: 3, groups: [], records: 0 });
+});
+
+it('says which metrics come in several kinds, how many groups are over a limit, and keeps the largest', () => {
+  const { window } = windowAt(NOON);
+  window.add(gauge(-1, 5));
+  window.add(gauge(-1, 7, { type: 'counter' }));
+  window.add(gauge(-1, 9, { agent: 'agent-2' }));
+  const answer = window.analyze({
+    groupBy: ['agent'],
+    over: { limit: 6, by: 'max' },
+    top: { n: 1, by: 'max' },
+  });
+  expect(answer.mixed).toEqual(['load']);
+  expect(answer.over).toMatchObject([
+    { type: 'gauge', groups: 2, over: 1, percent: 50 },
+    { type: 'counter', groups: 1, over: 1 },
+  ]);
+  expect(answer.groups.map(({ agent, max }) => [agent, max])).toEqual([
+    ['agent-2', 9],
+    ['agent-1', 7],
+  ]);
+});
+
+describe('memory', () => {
+  it('is that of the series in the window: idle ones go', () => {
+    const { clock, window } = windowAt(NOON);
+    for (let i = 0; i < 50; i += 1) window.add(gauge(-1, 1, { agent: `agent-${i}` }));
+    expect(window.counts.series).toBe(50);
+    clock.now += LENGTH_MS + 1000;
+    window.add(gauge(60, 1));
+    expect(window.counts.series).toBe(1);
+    expect(window.analyze({ groupBy: ['agent'] }).groups).toHaveLength(1);
+  });
+
+  it('folds what is beyond the limit into one series, which is marked and counted', () => {
+    const { clock, window } = windowAt(NOON, { maxSeries: 2 });
+    for (let i = 0; i < 5; i += 1) window.add(gauge(-1, i, { agent: `agent-${i}` }));
+    expect(window.counts).toMatchObject({ series: 3, overflow: 3 });
+    expect(window.analyze({ groupBy: ['agent'] }).groups).toMatchObject([
+      { agent: 'agent-0', count: 1 },
+      { agent: 'agent-1', count: 1 },
+      { agent: undefined, attributes: { 'otel.metric.overflow': 'true' }, count: 3, sum: 9 },
+    ]);
+    expect(window.analyze().groups).toMatchObject([{ count: 5, sum: 10 }]);
+    // What was kept goes on being kept, and who comes when others went has a series again.
+    window.add(gauge(-1, 7, { agent: 'agent-1' }));
+    expect(window.counts.overflow).toBe(3);
+    clock.now += LENGTH_MS + 1000;
+    window.add(gauge(60, 1, { agent: 'agent-4' }));
+    expect(window.analyze({ groupBy: ['agent'] }).groups).toMatchObject([{ agent: 'agent-4', count: 1 }]);
+  });
+
+  it('does not grow with the names of metrics either', () => {
+    const { window } = windowAt(NOON, { maxSeries: 1 });
+    for (let i = 0; i < 1500; i += 1) window.add(gauge(-1, i, { metric: `m${i}` }));
+    expect(window.counts).toMatchObject({ series: 1001, overflow: 1000, discarded: 499 });
+  });
+
+  it('does not grow with the values of a busy series: their quantiles are then estimates', () => {
+    const { clock, window } = windowAt(NOON);
+    const records = Array.from({ length: 100_000 }, (_, i) =>
+      gauge(-30 + Math.floor(i / 4) / 1000, ((i * 7919) % 100_003) + 1),
+    );
+    for (const record of records) window.add(record);
+    clock.now += 5000;
+    for (const lengthMs of [10_000, 30_000]) {
+      const until = NOON + 1000;
+      const answer = window.analyze({ until, lengthMs });
+      expect(answer.groups).toMatchObject([{ exact: false }]);
+      expect(answer.groups[0]!.error).toBeLessThan(0.005);
+      expect(compare(answer, analyze(records, { since: until - lengthMs, until }))).toEqual([]);
+    }
+  });
+});
+
+describe('a clock that jumps', () => {
+  it('back an hour: what lies in the future goes, what comes now counts, and counters are no reset', () => {
+    const { clock, window } = windowAt(NOON);
+    window.add(total(-1, 100));
+    window.add(gauge(-1, 5));
+    clock.now -= 3_600_000;
+    window.add(total(-3600, 104));
+    expect(window.analyze().groups).toMatchObject([{ metric: 'requests', count: 1, sum: 4 }]);
+    clock.now += 3_600_000;
+    expect(window.analyze().groups).toEqual([]);
+  });
+
+  it('forward an hour: what is older than the window goes, and what comes counts', () => {
+    const { clock, window } = windowAt(NOON);
+    window.add(total(-1, 100));
+    clock.now += 3_600_000;
+    window.add(total(3599, 103));
+    expect(window.analyze().groups).toMatchObject([{ metric: 'requests', count: 1, sum: 3 }]);
+  });
+
+  it('in one record changes nothing for the others', () => {
+    const { window } = windowAt(NOON);
+    window.add(gauge(-1, 5));
+    window.add(gauge(3600, 6));
+    window.add(gauge(-3600, 7));
+    window.add(gauge(-2, 8));
+    expect(window.counts).toMatchObject({ records: 4, late: 1, ahead: 1 });
+    expect(window.analyze().groups).toMatchObject([{ count: 2, sum: 13, first: 8, last: 5 }]);
+  });
+});
+
+describe('questions', () => {
+  it('are of whole seconds: since down, until up, and until by default the end of this second', () => {
+    const { window } = windowAt(NOON + 500);
+    const times = ({ since, until }: Analysis) => [since, until];
+    const noon = '2026-11-21T12:00:00.000Z';
+    const after = '2026-11-21T12:00:01.000Z';
+    expect(times(window.analyze())).toEqual(['2026-11-21T11:59:01.000Z', after]);
+    expect(times(window.analyze({ since: NOON + 1, until: NOON + 2 }))).toEqual([noon, after]);
+    expect(times(window.analyze({ lengthMs: 999 }))).toEqual([noon, after]);
+    expect(times(window.analyze({ since: 0, until: NOON }))).toEqual(['2026-11-21T11:59:00.000Z', noon]);
+  });
+
+  it('can be of more lengths than are kept added up', () => {
+    const { clock, window } = windowAt(NOON);
+    for (let i = 0; i < 50; i += 1) window.add(gauge(-50 + i, i));
+    for (let round = 0; round < 3; round += 1) {
+      for (let seconds = 1; seconds <= 12; seconds += 1) {
+        const { groups } = window.analyze({ lengthMs: seconds * 1000, until: clock.now });
+        const counts = Math.max(seconds - round, 0);
+        expect(groups).toMatchObject(
+          counts === 0 ? [] : [{ count: counts, first: 50 + round - seconds, last: 49 }],
+        );
+      }
+      clock.now += 1000;
+    }
+  });
+
+  it.each([
+    [{ lengthMs: 0 }, 'lengthMs must be a whole number from 1 to 60000'],
+    [{ lengthMs: 60_001 }, 'lengthMs must be a whole number from 1 to 60000'],
+    [{ lengthMs: 1000, since: NOON }, 'since and lengthMs exclude each other'],
+    [{ groupBy: ['attr:phase'] }, 'groupBy must be of what the window keeps, got attr:phase'],
+    [{ quantiles: [2] }, 'quantiles must be a number from 0 to 1, got 2'],
+  ] as const)('that make no sense are refused: %j', (query, message) => {
+    const { window } = windowAt(NOON);
+    expect(() => window.analyze(query)).toThrow(message);
+  });
+
+  it.each([
+    [{ lengthMs: 1500 }, 'lengthMs must be whole seconds, got 1500'],
+    [{ maxSeries: 0 }, 'maxSeries must be'],
+    [{ groupBy: ['shard'] }, 'groupBy of a window must be metric, agent or attr:NAME'],
+  ] as const)('and so are options: %j', (options, message) => {
+    expect(() => new Window(options)).toThrow(message);
+  });
+
+  it('of agents need agents to be kept; attributes are kept where that was asked for', () => {
+    const { window } = windowAt(NOON, { groupBy: ['attr:phase'] });
+    for (const phase of ['plan', 'act']) window.add(gauge(-1, 1, { attributes: { phase, task: 7 } }));
+    expect(window.analyze({ groupBy: ['attr:phase'] }).groups).toMatchObject([
+      { attributes: { phase: 'act' } },
+      { attributes: { phase: 'plan' } },
+    ]);
+    expect(() => window.analyze({ agents: [1] })).toThrow('agents can be asked for only where');
+  });
+});
