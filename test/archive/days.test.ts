@@ -170,7 +170,7 @@ it('keeps 30 days of 500 agents, and a day of them in RAM', async () => {
     // Yesterday was in RAM until this evening; now only today is.
     const yesterday = day > 0 ? segmentsOf(dayBefore(1, date)) : [];
     expect(gone(released)).toEqual(yesterday.map((name) => ({ name, reason })));
-    expect(hot.sort()).toEqual([...ALL].sort());
+    expect([...hot].sort()).toEqual([...ALL].sort());
     const row = rows.get(day + 1);
     if (row === undefined) continue;
     const [days, files, archiveKB, hotKB] = row;
@@ -214,7 +214,7 @@ it('keeps no more in RAM than it may, nothing for longer, and loses nothing', as
     // Everything that was sealed has left, once, and is in the archive; live shards are always there.
     went.push(...released.map(({ name }) => name));
     expect(byAge(went)).toEqual(byAge(segments));
-    expect(hot.sort()).toEqual([...ALL].sort());
+    expect([...hot].sort()).toEqual([...ALL].sort());
     const earlier = Array.from({ length: day }, (_, before) => dayBefore(before + 1, date));
     expect(segments).toEqual(expect.arrayContaining(earlier.flatMap(segmentsOf)));
     // A day is more than there may be: part of it leaves because of that, the rest by its age.
