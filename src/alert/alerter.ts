@@ -219,7 +219,6 @@ export class Alerter {
   }
 
   async #evaluate(): Promise<void> {
-    const startedAt = performance.now();
     const problem = this.#silences.refresh();
     if (problem !== undefined) this.#report({ type: 'error', message: problem });
     try {
@@ -227,15 +226,16 @@ export class Alerter {
       const now = this.#now();
       await this.#catchUp(now);
       const previous = this.#evaluatedAt < now ? this.#evaluatedAt : -Infinity;
+      const startedAt = performance.now();
       this.#step(now, () => {
         this.#engine.evaluate({ now, previous, analyzeBy: (groupBy) => this.#windows.analyzeBy(groupBy) });
       });
+      this.#evaluationMs = performance.now() - startedAt;
     } catch (error) {
       this.#report({ type: 'error', message: `rules could not be evaluated: ${messageOf(error)}` });
     }
     this.#dispatch.update(this.#engine);
     this.#persist();
-    this.#evaluationMs = performance.now() - startedAt;
     this.#metrics?.tell(this.status);
   }
 

@@ -8,7 +8,7 @@ export interface AlerterStatus {
   readonly evaluatedAt: number | null;
   /** How much later than it was due the last evaluation began, in milliseconds. */
   readonly lagMs: number;
-  /** How long it took, reading included, in milliseconds. */
+  /** How long it took to evaluate all rules, without reading and keeping, in milliseconds. */
   readonly evaluationMs: number;
   /** Alerts that fire. */
   readonly firing: number;
