@@ -10,6 +10,9 @@ import type { HistoryFile, Place } from './history-place.js';
 import { plainFile } from './history-plain.js';
 import { parseSource, sourceKey, sourceOf } from './source.js';
 
+/** How often an archive is listed that is another one each time. */
+const MAX_LISTINGS = 200;
+
 /** A copy of a file in RAM, or of what was one. */
 interface Candidate {
   readonly place: Place;
@@ -127,7 +130,12 @@ function openCopies(place: Place, open: Segment[]): { copies: Candidate[]; names
   const refused = new Set<string>();
   // A listing may miss a name that is changed at that moment; what is listed twice alike, and could be opened, is all.
   let names = listNames(place.directory);
+  let listings = 1;
   for (let before = '', moved = false; moved || names.text !== before; names = listNames(place.directory)) {
+    if ((listings += 1) > MAX_LISTINGS) {
+      place.unreadable.push({ file: place.directory, reason: 'its files change too fast' });
+      break;
+    }
     before = names.text;
     moved = false;
     for (const name of names.plain) {

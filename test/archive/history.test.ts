@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { constants, deflateRawSync, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type HistoryOptions, readArchive, readHistory } from '../../src/archive/index.js';
 import { dateOf } from '../../src/archive/names.js';
@@ -153,6 +153,20 @@ describe('each record comes once', () => {
     expect((await read({ directory: [], archive: [copy, archive] })).values).toEqual([1, 2]);
     const { values, history } = await read({ directory: [directory, copy] });
     expect(values).toEqual([1, 2]);
+    // a copy of an archive from before it grew
+    const grown = setup();
+    grown.live(0, line(1));
+    const growing = grown.open();
+    await growing.sync();
+    const older = join(temporaryDirectory(), 'older');
+    cpSync(grown.archive, older, { recursive: true });
+    grown.live(0, line(2));
+    await growing.sync();
+    for (const both of [
+      [older, grown.archive],
+      [grown.archive, older],
+    ])
+      expect((await read({ directory: [], archive: both })).values).toEqual([1, 2]);
     expect(history.places).toMatchObject([
       { directory, archive: false, counts: { records: 2 } },
       { directory: copy, archive: true, counts: { records: 0 } },
@@ -353,6 +367,18 @@ describe('damage', () => {
         { file: path, records: count, reason: expect.stringContaining(reason) },
       ]);
     }
+  });
+
+  it('costs nothing that stands before it, however little that is', async () => {
+    const { archive, path } = await compressed(1);
+    const texts = Array.from({ length: 300 }, (_, i) => line(Math.sin(i)));
+    const header = gzipSync('').subarray(0, 10);
+    const whole = deflateRawSync(texts.join(''), { finishFlush: constants.Z_SYNC_FLUSH });
+    // a block of the reserved type
+    writeFileSync(path, Buffer.concat([header, whole, Buffer.from([0x07, 0, 0, 0])]));
+    const { values, counts } = await read({ directory: [], archive });
+    expect(values).toEqual(texts.map((_, i) => Math.sin(i)));
+    expect(counts.unreadable).toEqual([{ file: path, reason: 'invalid block type', records: 300 }]);
   });
 
   it('in the middle costs what is behind it', async () => {
