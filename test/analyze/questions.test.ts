@@ -36,6 +36,10 @@ describe('first, last and delta', () => {
     expect(only([record(0, NaN)])).toMatchObject({ first: null, last: null, delta: null });
   });
 
+  it('of one time are the one that was read first, and the one that was read last', () => {
+    expect(only([record(0, 5), record(0, 6), record(0, 7)])).toMatchObject({ first: 5, last: 7, delta: 2 });
+  });
+
   it('of counters: the points as stored, and the increase over restarts', () => {
     const again = { writer: 'w2', start: NOON + 11_000 };
     const points = [total(0, 100), total(10, 105), total(20, 3, again), total(30, 4, again)];
@@ -279,6 +283,13 @@ describe('histograms of a library', () => {
     }
     expect(merged).toMatchObject({ count: 3, sum: 42, min: 10, max: 20 });
     expect(merged.quantile(0.5)).toBe(all.quantile(0.5));
+  });
+
+  it('know their extremes whichever is merged into the other', () => {
+    const of = (value: number) =>
+      new ExplicitHistogram().add({ count: 1, sum: value, min: value, max: value, bounds: [], counts: [1] });
+    expect(of(20).merge(of(5))).toMatchObject({ min: 5, max: 20, avg: 12.5 });
+    expect(of(5).merge(of(20))).toMatchObject({ min: 5, max: 20, avg: 12.5 });
   });
 
   it('merge different scales at the lower one', () => {

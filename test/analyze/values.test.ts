@@ -109,6 +109,8 @@ describe('values', () => {
 
   it.each([
     [[7, 7, 7], 0],
+    // The mean is no double.
+    [[1e16, 1e16 + 2], 1],
     [[1e-200, 3e-200], 1e-200],
     [[1e200, 3e200], 1e200],
     [[-Number.MAX_VALUE, Number.MAX_VALUE], Number.MAX_VALUE],
