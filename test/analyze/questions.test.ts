@@ -38,6 +38,8 @@ describe('first, last and delta', () => {
 
   it('of one time are the one that was read first, and the one that was read last', () => {
     expect(only([record(0, 5), record(0, 6), record(0, 7)])).toMatchObject({ first: 5, last: 7, delta: 2 });
+    // Also where another file is read after one that goes on longer.
+    expect(only([record(0, 5), record(9, 9), record(0, 6)])).toMatchObject({ first: 5, last: 9 });
   });
 
   it('of counters: the points as stored, and the increase over restarts', () => {
