@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkAlerter } from '../test/system/alerter.mjs';
 import { checkAlertmanager } from '../test/system/alertmanager.mjs';
 import { checkPrometheus } from '../test/system/prometheus.mjs';
 import { ready, root } from './ready.mjs';
@@ -141,6 +142,7 @@ await ready({ examples: true });
 checkSystemd();
 await checkSupervisor();
 await checkAlertmanager({ check, bring, until, root });
+if (bring('prometheus-alertmanager', 'prometheus-alertmanager')) await checkAlerter(root, check);
 await checkPrometheus({ check, bring, root });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
