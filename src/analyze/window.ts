@@ -58,7 +58,7 @@ interface KeptView {
  * @remarks
  * Takes records in any order, but those of one cumulative series in the order they were written. Pure: it reads no file,
  * starts no timer, and takes the time from the clock it was given. The answers are those that {@link analyze} gives to
- * the records of the same whole seconds, but for what `docs/statistics.md` tells: cumulative points are compared with
+ * the records of the same whole seconds, but for what `docs/window.md` tells: cumulative points are compared with
  * the point before them even where that is not in the window.
  *
  * @example
