@@ -28,13 +28,13 @@ describe('help', () => {
 
 describe('bad usage is one line that names it, and exit code 2', () => {
   it.each([
-    [[], 'which command? One of analyze, cat, tail, archive, doctor, init, help'],
+    [[], 'which command? One of analyze, cat, tail, archive, serve, alert, doctor, init, help'],
     [['analyse'], 'unknown command "analyse"; did you mean analyze?'],
     [
       ['frobnicate'],
-      'unknown command "frobnicate"; there are analyze, cat, tail, archive, doctor, init, help',
+      'unknown command "frobnicate"; there are analyze, cat, tail, archive, serve, alert, doctor, init, help',
     ],
-    [['__proto__'], 'unknown command "__proto__"; there are analyze, cat, tail, archive, doctor, init, help'],
+    [['__proto__'], 'unknown command "__proto__"; there are analyze, cat, tail, archive, serve, alert, doctor, init, help'],
     [['--verison'], 'unknown option "--verison"; there are'],
     [['help', 'tial'], 'unknown command "tial"; did you mean tail?'],
     [['analyze', '--sinc', '5m'], 'unknown option "--sinc"; did you mean --since?'],
