@@ -15,6 +15,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'count, average, extremes and quantiles of what is in the shards',
     load: async () => (await import('./analyze.js')).analyzeCommand,
   },
+  watch: {
+    summary: 'watch all metrics live: rates, quantiles, trends, drops and lag',
+    load: async () => (await import('./watch.js')).watchCommand,
+  },
   cat: {
     summary: 'print the stored records once each, for jq and other tools',
     load: async () => (await import('./cat.js')).catCommand,

@@ -28,13 +28,16 @@ describe('help', () => {
 
 describe('bad usage is one line that names it, and exit code 2', () => {
   it.each([
-    [[], 'which command? One of analyze, cat, tail, archive, serve, alert, doctor, init, help'],
+    [[], 'which command? One of analyze, watch, cat, tail, archive, serve, alert, doctor, init, help'],
     [['analyse'], 'unknown command "analyse"; did you mean analyze?'],
     [
       ['frobnicate'],
-      'unknown command "frobnicate"; there are analyze, cat, tail, archive, serve, alert, doctor, init, help',
+      'unknown command "frobnicate"; there are analyze, watch, cat, tail, archive, serve, alert, doctor, init, help',
     ],
-    [['__proto__'], 'unknown command "__proto__"; there are analyze, cat, tail, archive, serve, alert, doctor, init, help'],
+    [
+      ['__proto__'],
+      'unknown command "__proto__"; there are analyze, watch, cat, tail, archive, serve, alert, doctor, init, help',
+    ],
     [['--verison'], 'unknown option "--verison"; there are'],
     [['help', 'tial'], 'unknown command "tial"; did you mean tail?'],
     [['analyze', '--sinc', '5m'], 'unknown option "--sinc"; did you mean --since?'],
@@ -50,8 +53,8 @@ describe('bad usage is one line that names it, and exit code 2', () => {
     ],
     [['analyze', '--until', '30'], '--until "30" has no unit; try 30s or 30m'],
     [['analyze', '--since', '1m', '--until', '5m'], '--since "1m" is after --until "5m"'],
-    [['analyze', '--group-by', 'colour'], '--group-by must list metric, agent or attr:NAME, got "colour"'],
-    [['analyze', '--group-by', 'attr:'], '--group-by must list metric, agent or attr:NAME, got "attr:"'],
+    [['analyze', '--group-by', 'colour'], '--group-by must list metric, agent, shard or attr:NAME, got "colour"'],
+    [['analyze', '--group-by', 'attr:'], '--group-by must list metric, agent, shard or attr:NAME, got "attr:"'],
     [['analyze', '--json', '--csv'], '--json and --csv exclude each other'],
     [['tail', '--since', '5x'], '--since "5x" is no time'],
     [['tail', '--agent', 'a\nb'], '--agent: agent must be 1 to 128 characters'],
