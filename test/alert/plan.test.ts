@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newMemory } from '../../src/alert/memory.js';
-import { needOf } from '../../src/alert/need.js';
+import { needOf, toldNow } from '../../src/alert/need.js';
 import type { NotifiedAlert } from '../../src/alert/notification.js';
 import { type Candidate, planMessages } from '../../src/alert/plan.js';
 import type { Rule } from '../../src/alert/rule.js';
@@ -59,6 +59,12 @@ describe('what a channel has to be told', () => {
   ] as const)('%s', (need, one, silenced, record, now) => {
     expect(needOf(one, silenced, record, 5 * MINUTE, now)).toBe(need);
   });
+});
+
+it('the end of an alert does not change how bad it was told to be', () => {
+  const critical = { status: 'firing', severity: 'critical', startsAt: 0, firingAt: 0, at: 0 } as const;
+  const end = alert('a', { status: 'resolved', severity: 'warning', endsAt: MINUTE });
+  expect(toldNow(end, critical, MINUTE)).toEqual({ ...critical, status: 'resolved', at: MINUTE });
 });
 
 describe('grouping', () => {

@@ -145,6 +145,10 @@ expect: [{ at: ${at}, rule: R, alerts: [${fire ? '{}' : ''}] }]`;
     ['metric: m\nstatistic: stddev\nwindow: 2m\nabove: 0.9', '1 3', '30s', true],
     ['metric: m\nstatistic: min\nwindow: 2m\nbelow: 2', '5 1 5', '1m', true],
     ['metric: m\nminCount: 4\nwindow: 2m\nabove: 0', '5 1 5', '1m', false],
+    // few values are no missing data
+    ['metric: m\nminCount: 4\nnoData: alert\nwindow: 2m\nabove: 9', '5 5', '30s', false],
+    // a window shorter than the interval reaches back to the evaluation before
+    ['metric: m\nstatistic: count\nwindow: 10s\natLeast: 2', '5 5', '30s', true],
     ['absent: m\nwindow: 1m', '5 _x9', '30s', false],
     ['absent: m\nwindow: 1m', '5 _x9', '2m', true],
     ['absent: m\nwindow: 1m\ngroupBy: [agent]', '5 _x9', '2m', true],
