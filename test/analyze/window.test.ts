@@ -366,6 +366,37 @@ it('says which metrics come in several kinds, how many groups are over a limit, 
   ]);
 });
 
+describe('accuracy', () => {
+  it('is not lost to what went through: small values beside which larger ones were', () => {
+    const { clock, window } = windowAt(NOON);
+    for (const [i, value] of [1e300, 1e17, 1, 2, 0.5].entries()) window.add(gauge(-10 + i, value));
+    expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ count: 5, sum: 1e300 }]);
+    clock.now += 20_000;
+    expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ count: 4 }]);
+    clock.now += 1000;
+    expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ count: 3, sum: 3.5, min: 0.5 }]);
+  });
+
+  it('of a sum is that of all values, whatever series they are of', () => {
+    const { window } = windowAt(NOON);
+    for (const value of [1e16, 1, 1]) window.add(gauge(-1, value));
+    window.add(gauge(-1, -1e16, { agent: 'agent-2' }));
+    expect(window.analyze().groups).toMatchObject([{ count: 4, sum: 2 }]);
+  });
+
+  it('of a quantile between two values far apart is that of the values beside it', () => {
+    const { window } = windowAt(NOON);
+    for (let i = 0; i < 100; i += 1) window.add(gauge(-1, i < 50 ? 1 : 1000));
+    const [group] = window.analyze().groups;
+    expect(group).toMatchObject({ exact: false });
+    expect(Math.abs(group!.p50! / 500.5 - 1)).toBeLessThan(group!.error!);
+    // Around zero nobody knows what part of the quantile the error is.
+    for (let i = 0; i < 100; i += 1) window.add(gauge(-1, -1, { metric: 'zero' }));
+    for (let i = 0; i < 100; i += 1) window.add(gauge(-1, 1, { metric: 'zero' }));
+    expect(window.analyze({ metrics: ['zero'] }).groups).toMatchObject([{ error: Infinity }]);
+  });
+});
+
 describe('memory', () => {
   it('is that of the series in the window: idle ones go', () => {
     const { clock, window } = windowAt(NOON);
@@ -423,6 +454,7 @@ describe('a clock that jumps', () => {
     const { clock, window } = windowAt(NOON);
     window.add(total(-1, 100));
     window.add(gauge(-1, 5));
+    expect(window.analyze().groups).toHaveLength(2);
     clock.now -= 3_600_000;
     window.add(total(-3600, 104));
     expect(window.analyze().groups).toMatchObject([{ metric: 'requests', count: 1, sum: 4 }]);
