@@ -6,8 +6,6 @@ import { Tally } from './window-tally.js';
 
 /** So many values are sorted whenever somebody asks; of more, quantiles come from buckets. */
 export const MOST_SORTED = 64;
-/** What went through a sum may be this much larger than what is left in it. */
-const LOUD = 2 ** 30;
 /** Squares that went through may be this much larger than those left. */
 const LOUD_SQUARES = 1e6;
 
@@ -37,7 +35,6 @@ export class Running implements NumberPart {
   #shift = 0;
   #deviations = 0;
   #squares = 0;
-  #loudest = 0;
   #loudestSquares = 0;
   #atMin = 0;
   #atMax = 0;
@@ -134,8 +131,6 @@ export class Running implements NumberPart {
     else if (value === -Infinity) tally.lows += sign;
     else {
       tally.addToSum(sign * value);
-      const magnitude = Math.abs(value);
-      if (magnitude > this.#loudest) this.#loudest = magnitude;
       const deviation = value - this.#shift;
       this.#deviations += sign * deviation;
       this.#squares += sign * deviation * deviation;
@@ -178,9 +173,9 @@ export class Running implements NumberPart {
 
   #doubtful(): boolean {
     const { tally } = this;
-    if (this.#atMin <= 0 || this.#atMax <= 0 || this.#removed > 1024 + 16 * tally.count) return true;
-    const { min, max } = tally;
-    return !Number.isFinite(tally.sum) || this.#loudest > LOUD * Math.max(Math.abs(min), Math.abs(max));
+    // With the last of the extremes also goes what was so large that others were rounded away beside it.
+    if (this.#atMin <= 0 || this.#atMax <= 0) return true;
+    return !Number.isFinite(tally.sum) || this.#removed > 1024 + 16 * tally.count;
   }
 
   #recount(points: Points): void {
@@ -191,7 +186,6 @@ export class Running implements NumberPart {
     this.#removed = 0;
     this.#atMin = 0;
     this.#atMax = 0;
-    this.#loudest = 0;
     this.#shift = 0;
     for (let at = this.from; at < this.to; at += 1) this.#take(points, at, 1);
     this.#deviations = 0;
