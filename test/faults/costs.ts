@@ -24,6 +24,7 @@ const COSTS: Readonly<Record<string, Cost>> = {
   'tail-model': { seconds: 8, cores: 2 },
   'system-calls': { seconds: 14, cores: 2 },
   'an archiver stopped at every system call': { seconds: 60, cores: 2 },
+  "the archiver's thread stopped at every system call": { seconds: 25, cores: 2 },
   'an archiver killed under load': { seconds: 22, cores: 1 },
   'an archive over boots': { seconds: 6, cores: 0.8 },
   'an archive on a full disk': { seconds: 5, cores: 0.5 },

@@ -33,6 +33,13 @@ export class Report {
     this.#rows[index] = result;
     this.#done += 1;
     this.#clearProgress();
+    // The table waits for its order; whoever reads a log sees here that something happens, and where it stopped.
+    if (!process.stdout.isTTY && !this.#json) {
+      const what = describe(this.#jobs[index]!);
+      process.stderr.write(
+        `${this.#done} of ${this.#jobs.length} done: ${what}, ${(result.ms / 1000).toFixed(1)} s\n`,
+      );
+    }
     for (;;) {
       const next = this.#rows[this.#printed];
       if (next === undefined) return;
@@ -70,9 +77,7 @@ export class Report {
   #showProgress(): void {
     const now = performance.now();
     const running = [...this.#running].map(([index, since]) => {
-      const { name, mutant } = this.#jobs[index]!;
-      const what = mutant === undefined ? name : `${name}, ${title(name, mutant).trim()}`;
-      return `${what} ${((now - since) / 1000).toFixed(0)} s`;
+      return `${describe(this.#jobs[index]!)} ${((now - since) / 1000).toFixed(0)} s`;
     });
     const text = `${this.#done} of ${this.#jobs.length} done; at work: ${running.join('; ')}`;
     this.#clearProgress();
@@ -84,4 +89,8 @@ export class Report {
     clearLine(process.stdout, 0);
     cursorTo(process.stdout, 0);
   }
+}
+
+function describe({ name, mutant }: Job): string {
+  return mutant === undefined ? name : `${name}, ${title(name, mutant).trim()}`;
 }
