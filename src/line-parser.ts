@@ -100,10 +100,12 @@ export class LineParser {
    * Takes the bytes that are parsed from now on.
    *
    * @param bytes - Lines; the last byte is a newline.
+   * @returns A view of them.
    */
-  use(bytes: Buffer): void {
+  use(bytes: Buffer): DataView {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.#view;
   }
 
   /**

@@ -37,7 +37,7 @@ export class LineFeed {
     const records: MetricRecord[] = [];
     const spans: number[] = [];
     const full = bytes.length >= CHUNK_BYTES;
-    const done = this.#decoder.decode(bytes, full, records, withSpans ? spans : undefined);
+    const done = this.#decoder.decode(bytes, full, records, { spans: withSpans ? spans : undefined });
     // Copied, for whoever hands out the chunk may use its memory again.
     this.#rest = Buffer.from(bytes.subarray(done));
     return { records, bytes: bytes.subarray(0, done), spans };

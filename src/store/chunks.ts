@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import type { MetricRecord } from '../record.js';
 import { CHUNK_BYTES, type LineDecoder } from './lines.js';
+import { Older } from './older.js';
 import { seekTime } from './seek.js';
 import type { Segment } from './segments.js';
 
@@ -37,12 +38,14 @@ export function* readChunks(
 ): Generator<Chunk, void, undefined> {
   let offset = since === -Infinity ? 0 : seekTime(fd, size, since - latenessMs);
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - offset));
+  const older = since === -Infinity ? undefined : new Older(since);
   while (offset < size) {
     const records: MetricRecord[] = [];
     const spans: number[] = [];
     const length = readSync(fd, buffer, 0, Math.min(buffer.length, size - offset), offset);
     const bytes = buffer.subarray(0, length);
-    const done = decoder.decode(bytes, length === CHUNK_BYTES, records, withSpans ? spans : undefined);
+    const options = { spans: withSpans ? spans : undefined, older };
+    const done = decoder.decode(bytes, length === CHUNK_BYTES, records, options);
     offset += done;
     yield { records, bytes: bytes.subarray(0, done), spans };
     const last = records.at(-1)?.time ?? -Infinity;

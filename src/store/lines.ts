@@ -1,6 +1,7 @@
 import { LineParser } from '../line-parser.js';
 import { parseRecord } from '../parse.js';
 import { type MetricRecord, START_TEXT } from '../record.js';
+import type { Older } from './older.js';
 
 const NEWLINE = 0x0a;
 
@@ -19,6 +20,14 @@ export interface LineCounts {
   torn: number;
   /** Lines, or pieces of one, that are no record at all, or longer than one may be. */
   foreign: number;
+}
+
+/** What a {@link LineDecoder} can be told of a chunk. */
+export interface DecodeOptions {
+  /** Receives of each record where its line begins and where it ends, newline included. */
+  readonly spans?: number[] | undefined;
+  /** Which records are passed over, and count nowhere. */
+  readonly older?: Older | undefined;
 }
 
 /**
@@ -41,15 +50,19 @@ export class LineDecoder {
    * @param bytes - A chunk that begins at the beginning of a line.
    * @param full - Whether the chunk was cut off because it was as large as chunks get.
    * @param records - Receives the records.
-   * @param spans - Receives of each record where its line begins and where it ends, newline included.
+   * @param options - What is wanted beside the records, and which of them.
    * @returns How many bytes are done with; the rest is the beginning of a line, to be looked at again with what
    * follows it.
    */
-  decode(bytes: Buffer, full: boolean, records: MetricRecord[], spans?: number[]): number {
+  decode(bytes: Buffer, full: boolean, records: MetricRecord[], options: DecodeOptions = {}): number {
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     if (end === 0) return full ? this.#skipLong(bytes) : 0;
-    this.#parser.use(end === bytes.length ? bytes : bytes.subarray(0, end));
+    const lines = end === bytes.length ? bytes : bytes.subarray(0, end);
+    const { spans, older } = options;
+    const view = this.#parser.use(lines);
     for (let start = 0; start < end; start = this.#parser.end) {
+      while (older?.at(view, start) === true) start = older.next(lines, start);
+      if (start === end) break;
       const parsed = this.#parser.parse(start);
       const torn = typeof parsed === 'string';
       const record = torn ? this.#salvage(parsed) : parsed;

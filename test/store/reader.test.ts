@@ -80,6 +80,24 @@ describe('reading', () => {
     );
   });
 
+  it('saves the neighbour of a torn record, though that is older than what is wanted', () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'cfn-metrics-0.jsonl');
+    const old = line(NOON - 500, 0);
+    for (let cut = 1; cut < old.length; cut += 1) {
+      writeFileSync(path, line(NOON - 900, 8) + old.slice(0, cut) + line(NOON + 1, 1) + old + line(NOON, 2));
+      expect(read(directory, { since: NOON }).values).toEqual([1, 2]);
+    }
+    // Nor does what is no record hide one.
+    writeFileSync(
+      path,
+      `${old}no record\n${old}\n\n${line(NOON, 1)}${old}${line(NOON - 1, 9)}${line(NOON, 2)}`,
+    );
+    expect(read(directory, { since: NOON }).values).toEqual([1, 2]);
+    expect(read(directory, { since: NOON - 0.5 }).values).toEqual([1, 2]);
+    expect(read(directory, { since: NOON + 1 }).values).toEqual([]);
+  });
+
   it('holds back a line that is not finished, and gives it the next time', () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'cfn-metrics-0.jsonl');
