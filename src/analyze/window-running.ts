@@ -5,7 +5,7 @@ import type { Labels } from './window-series.js';
 import { Tally } from './window-tally.js';
 
 /** So many values are sorted whenever somebody asks; of more, quantiles come from buckets. */
-export const MOST_SORTED = 64;
+const MOST_SORTED = 64;
 /** Squares that went through may be this much larger than those left. */
 const LOUD_SQUARES = 1e6;
 
