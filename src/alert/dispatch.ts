@@ -9,11 +9,9 @@ import { isDone } from './mirror.js';
 import { needOf } from './need.js';
 import type { Candidate } from './plan.js';
 import type { Alerts } from './rule.js';
+import { DEFAULT_MAX_PER_MINUTE } from './rules.js';
 import { type Silence, silenceOf } from './silence.js';
 import type { Instance } from './state.js';
-
-/** Messages a minute that a channel gets at most, where nothing else was said. */
-export const DEFAULT_MAX_PER_MINUTE = 30;
 
 /** What a dispatch needs. */
 export interface DispatchOptions {

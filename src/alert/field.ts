@@ -6,7 +6,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
 /** A length of time such as `90s` or `1h30m` in milliseconds; undefined where the text is none. */
-export function durationMs(text: unknown): number | undefined {
+function durationMs(text: unknown): number | undefined {
   if (typeof text !== 'string' || !DURATION.test(text)) return undefined;
   let ms = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))

@@ -11,7 +11,8 @@ const SECTION_FIELDS = ['rules', 'defaults', 'interval', 'grouping', 'channels',
 const MAX_RULES = 1000;
 const DEFAULT_INTERVAL_MS = 30_000;
 const CHANNEL_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
-const DEFAULT_MAX_PER_MINUTE = 30;
+/** Messages a minute that a channel gets at most, where nothing else was said. */
+export const DEFAULT_MAX_PER_MINUTE = 30;
 
 /**
  * Rules, grouping and channels, checked. Made by {@link readAlerts} or {@link defaultAlerts}.

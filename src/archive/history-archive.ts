@@ -206,6 +206,6 @@ function mayHold({ first, last }: SegmentEntry, { since, until }: TimeRange): bo
 }
 
 /** What tells open files apart, whatever their names. */
-export function inodeOf({ stat: { dev, ino } }: Pick<Segment, 'stat'>): string {
+function inodeOf({ stat: { dev, ino } }: Pick<Segment, 'stat'>): string {
   return `${dev}:${ino}`;
 }

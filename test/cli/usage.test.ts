@@ -53,8 +53,14 @@ describe('bad usage is one line that names it, and exit code 2', () => {
     ],
     [['analyze', '--until', '30'], '--until "30" has no unit; try 30s or 30m'],
     [['analyze', '--since', '1m', '--until', '5m'], '--since "1m" is after --until "5m"'],
-    [['analyze', '--group-by', 'colour'], '--group-by must list metric, agent, shard or attr:NAME, got "colour"'],
-    [['analyze', '--group-by', 'attr:'], '--group-by must list metric, agent, shard or attr:NAME, got "attr:"'],
+    [
+      ['analyze', '--group-by', 'colour'],
+      '--group-by must list metric, agent, shard or attr:NAME, got "colour"',
+    ],
+    [
+      ['analyze', '--group-by', 'attr:'],
+      '--group-by must list metric, agent, shard or attr:NAME, got "attr:"',
+    ],
     [['analyze', '--json', '--csv'], '--json and --csv exclude each other'],
     [['tail', '--since', '5x'], '--since "5x" is no time'],
     [['tail', '--agent', 'a\nb'], '--agent: agent must be 1 to 128 characters'],
