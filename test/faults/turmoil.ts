@@ -150,7 +150,7 @@ export class Turmoil {
   /** Node takes long to start, so that bash is killed more often. */
   #pickSlot(): number {
     const nodes = KINDS.indexOf('bash');
-    return this.#random.next() < 0.2
+    return this.#random.next() < 0.12
       ? this.#random.between(0, nodes - 1)
       : this.#random.between(nodes, KINDS.length - 1);
   }
@@ -181,7 +181,7 @@ export class Turmoil {
     const library = resolve('src/shell/cfn-metrics.sh');
     const program = resolve('test/faults/programs/writer.sh');
     const env = { ...process.env, CFN_METRICS_DIR: this.folders.shards, CFN_METRICS_SHARDS: String(SHARDS) };
-    const args = [program, library, String(slot), writer, acknowledgements, '5', '0.1', '0'];
+    const args = [program, library, String(slot), writer, acknowledgements, '5', '0.2', '0'];
     return this.#context.spawn('bash', args, { stdio: ['pipe', 'ignore', 'inherit'], env });
   }
 

@@ -54,7 +54,7 @@ function line(value: number, time = TODAY): string {
 export const LATE_BYTES = line(0).length;
 
 /** An archive in the middle of its life: something to sync, to seal, to rename, to add to, to release and to delete. */
-async function prepare(root: string): Promise<void> {
+export async function prepare(root: string): Promise<void> {
   const [directory, archive] = [join(root, 'shm'), join(root, 'archive')];
   mkdirSync(directory);
   const archiver = createArchiver({
@@ -93,7 +93,7 @@ function missing(files: ReturnType<typeof storedFiles>, values: readonly number[
 export const archiving: Subject = {
   program: 'archive-once.ts',
   settings: [WITHOUT_THREADS, WITHOUT_COMPRESSOR],
-  prepare,
+  prepare: 'archive-prepare.ts',
   paths,
   afterwards: (root) => {
     const [shm, archive] = [join(root, 'shm'), join(root, 'archive')];

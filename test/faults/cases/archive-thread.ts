@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Context, type FaultCase, skipped } from '../case.js';
 import { exited } from '../processes.js';
 import { everyCall, type Injection, straceProblem } from '../strace.js';
-import { archiving, LATE, LATE_BYTES, TODAYS, WITHOUT_THREADS } from './archive-syscalls.js';
+import { archiving, LATE, LATE_BYTES, prepare, TODAYS, WITHOUT_THREADS } from './archive-syscalls.js';
 import { KILL } from './syscalls.js';
 
 const ERRORS = ['error=ENOSPC', 'error=EIO'];
@@ -62,7 +62,7 @@ export const archiveThread: FaultCase = {
     const prepared = async (name: string): Promise<string> => {
       const root = join(context.directory, name);
       mkdirSync(root);
-      await archiving.prepare(root);
+      await prepare(root);
       return root;
     };
     const small = context.scale < 1;

@@ -14,15 +14,14 @@ const ERRORS = ['ENOSPC', 'EIO', 'EINTR', 'EMFILE'].map((code) => `error=${code}
 const AT_ONCE = 3;
 /** So many points are tried before anybody looks whether a mutant is caught. */
 const PART = 12;
-/** Directories that one process goes through afterwards. */
-const AGAIN = 100;
 
 /** Something that is stopped at every system call, and must be whole afterwards. */
 export interface Subject {
   readonly program: string;
   /** Further patches of the program. */
   readonly settings?: readonly Patch[];
-  readonly prepare: (directory: string) => void | Promise<void>;
+  /** Makes what the program finds; a program does so too, whose arguments are directories. */
+  readonly prepare: string | ((directory: string) => void);
   readonly paths: (directory: string) => string[];
   /** What is wrong after it was stopped, and what a writer does then. */
   readonly afterwards: (directory: string) => string[];
@@ -118,53 +117,66 @@ export async function stopEverywhere(
 ): Promise<{ points: number; kills: number; failures: string[] }> {
   const bundle = await context.bundle(subject.program, subject.settings);
   const stage = await context.bundle('stage.ts');
-  const run = async (on: Stage, name: string, injection?: Injection) => {
-    const directory = join(context.directory, name);
-    mkdirSync(directory);
-    await subject.prepare(directory);
-    const paths = subject.paths(directory);
-    const result = await on.run(directory, {
-      paths,
+  const stages = Array.from({ length: AT_ONCE }, () => new Stage(context, stage, bundle));
+  const prepare = async (names: readonly string[]): Promise<string[]> => {
+    const directories = names.map((name) => join(context.directory, `${subject.program}-${name}`));
+    for (const directory of directories) mkdirSync(directory);
+    if (typeof subject.prepare === 'string') {
+      await inShares(context, await context.bundle(subject.prepare, subject.settings), directories);
+    } else {
+      directories.forEach(subject.prepare);
+    }
+    return directories;
+  };
+  const run = (on: Stage, directory: string, injection?: Injection) =>
+    on.run(directory, {
+      paths: subject.paths(directory),
       log: `${directory}.log`,
       ...(injection && { injection }),
     });
-    return { directory, ...result };
-  };
-  const stages = Array.from({ length: AT_ONCE }, () => new Stage(context, stage, bundle));
-  const { calls } = await run(stages[0]!, `${subject.program}-whole`);
+  const [whole = ''] = await prepare(['whole']);
+  const { calls } = await run(stages[0]!, whole);
   const injections = actions.flatMap((action) => everyCall(calls, action)).filter(wanted);
   const failures: string[] = [];
-  const queue = [...injections.entries()];
   let points = 0;
-  while (queue.length > 0 && !(context.oneIsEnough && failures.length > 0)) {
-    const part = queue.splice(0, context.oneIsEnough ? PART : Infinity);
+  while (points < injections.length && !(context.oneIsEnough && failures.length > 0)) {
+    const part = injections.slice(points, context.oneIsEnough ? points + PART : undefined);
+    const directories = await prepare(part.map((_, index) => String(points + index)));
     points += part.length;
-    const directories = new Map<string, string>();
+    const queue = [...part.entries()];
+    const describe = (index: number): string => {
+      const { action, syscall, when } = part[index]!;
+      return `${action} at ${syscall} ${when}`;
+    };
     const work = async (on: Stage): Promise<void> => {
-      for (let next = part.shift(); next !== undefined; next = part.shift()) {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [index, injection] = next;
-        const point = `${injection.action} at ${injection.syscall} ${injection.when}`;
-        const { directory, injected } = await run(on, `${subject.program}-${index}`, injection);
-        if (!injected) failures.push(`${point} was never reached`);
-        failures.push(...subject.afterwards(directory).map((wrong) => `${point}: ${wrong}`));
-        directories.set(directory, point);
+        const directory = directories[index]!;
+        const { injected } = await run(on, directory, injection);
+        if (!injected) failures.push(`${describe(index)} was never reached`);
+        failures.push(...subject.afterwards(directory).map((wrong) => `${describe(index)}: ${wrong}`));
       }
     };
     await Promise.all(stages.map(work));
-    const again = [...directories.keys()];
-    while (again.length > 0) {
-      const shares = stages.map(() => again.splice(0, AGAIN));
-      await Promise.all(
-        shares.map((share) =>
-          exited(context.spawn(process.execPath, [bundle, ...share], { stdio: 'inherit' })),
-        ),
+    await inShares(context, bundle, directories);
+    for (const [index, directory] of directories.entries()) {
+      failures.push(
+        ...subject.atTheEnd(directory).map((wrong) => `${describe(index)}, then again: ${wrong}`),
       );
-    }
-    for (const [directory, point] of directories) {
-      failures.push(...subject.atTheEnd(directory).map((wrong) => `${point}, then again: ${wrong}`));
     }
   }
   for (const each of stages) each.close();
   const kills = injections.slice(0, points).filter(({ action }) => action === KILL).length;
   return { points, kills, failures };
+}
+
+/** Runs a program on many directories, in several processes. */
+async function inShares(context: Context, bundle: string, directories: readonly string[]): Promise<void> {
+  const share = Math.ceil(directories.length / AT_ONCE);
+  const shares = Array.from({ length: AT_ONCE }, (_, i) => directories.slice(i * share, (i + 1) * share));
+  await Promise.all(
+    shares
+      .filter(({ length }) => length > 0)
+      .map((each) => exited(context.spawn(process.execPath, [bundle, ...each], { stdio: 'inherit' }))),
+  );
 }
