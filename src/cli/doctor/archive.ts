@@ -10,8 +10,17 @@ const MIN_FREE = 0.05;
 /** How much longer than the interval a sync may be ago. */
 const SLACK_MS = 60_000;
 
-/** Whether the archive can be written, and is. */
+/** Whether the archive can be written, and is. What cannot be looked at is a finding too. */
 export function archiveFindings(archive: string, shards: string, intervalMs: number): Finding[] {
+  try {
+    return findingsOf(archive, shards, intervalMs);
+  } catch (error) {
+    const { code = String(error) } = error as NodeJS.ErrnoException;
+    return [warning('archive', `${archive} cannot be looked at: ${code}`, 'ask its owner, or root')];
+  }
+}
+
+function findingsOf(archive: string, shards: string, intervalMs: number): Finding[] {
   const stat = statSync(archive, { throwIfNoEntry: false });
   if (stat === undefined) return [ok('archive', `${archive} does not exist; cfn-metrics archive makes it`)];
   if (!stat.isDirectory()) {
