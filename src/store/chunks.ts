@@ -38,7 +38,7 @@ export function* readChunks(
 ): Generator<Chunk, void, undefined> {
   let offset = since === -Infinity ? 0 : seekTime(fd, size, since - latenessMs);
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - offset));
-  const older = since === -Infinity ? undefined : new Older(since);
+  let older = since === -Infinity ? undefined : new Older(since);
   while (offset < size) {
     const records: MetricRecord[] = [];
     const spans: number[] = [];
@@ -50,5 +50,7 @@ export function* readChunks(
     yield { records, bytes: bytes.subarray(0, done), spans };
     const last = records.at(-1)?.time ?? -Infinity;
     if (done === 0 || last - latenessMs > until) return;
+    // Hardly any line from here on is older, so looking at each would cost more than it saves.
+    if (last - latenessMs >= since) older = undefined;
   }
 }
