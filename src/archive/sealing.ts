@@ -29,7 +29,9 @@ export class Sealing {
 
   #dueShards(): number[] {
     const { settings, now } = this.#space;
-    return this.#space.withFiles((files) => {
+    // A file with two names is among the files by one of them, which may be that of the segment.
+    const begun = this.#space.sealer().begun();
+    const due = this.#space.withFiles((files) => {
       const live = files.filter(({ date }) => date === undefined);
       const keys = new Set(live.map(({ key }) => key));
       for (const key of this.#firstTimes.keys()) if (!keys.has(key)) this.#firstTimes.delete(key);
@@ -38,6 +40,7 @@ export class Sealing {
         return isDue(shard, settings, now()) ? [file.shard] : [];
       });
     });
+    return [...new Set([...begun, ...due])];
   }
 
   /** Time of the first record, which stays what it is; of a file without any that of its last change. */

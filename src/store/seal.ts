@@ -118,6 +118,14 @@ export class Sealer {
     return listSegments(this.#directory).flatMap(({ shard, date }) => (date === undefined ? [shard] : []));
   }
 
+  /** The shards whose seal was begun and not ended, because a sealer died in the middle of it. */
+  begun(): number[] {
+    return this.shards().filter((shard) => {
+      const stat = lstatSync(join(this.#directory, liveName(shard)), { throwIfNoEntry: false });
+      return stat !== undefined && this.#linked(shard, stat) !== undefined;
+    });
+  }
+
   /**
    * Seals the live file of a shard, and keeps the old one locked until every appender has found the new one.
    *

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -14,6 +15,23 @@ import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { contents, DAY_MS, line, names, NOON, setup } from './support.js';
+
+describe('a seal that a killed archiver has begun', () => {
+  it('is ended, however the two names of the file are listed, and what is appended meanwhile is archived', async () => {
+    for (const shard of [0, 3]) {
+      const { directory, archive, live, open } = setup();
+      live(shard, line(1));
+      linkSync(
+        join(directory, `cfn-metrics-${shard}.jsonl`),
+        join(directory, `cfn-metrics-20261121-${shard}.jsonl`),
+      );
+      live(shard, line(2));
+      await open().once();
+      expect(readFileSync(join(directory, `cfn-metrics-${shard}.jsonl`), 'utf8')).toBe('');
+      expect(contents(archive)).toEqual({ [`cfn-metrics-20261121-${shard}.jsonl`]: line(1) + line(2) });
+    }
+  });
+});
 
 describe('a sync', () => {
   it('makes the archive the beginning of each shard that ends with the last newline', async () => {

@@ -78,7 +78,9 @@ describe('a sealer', () => {
     linkSync(live, join(directory, 'cfn-metrics-20261121-0.jsonl'));
     writeFileSync(`${live}.new`, '');
     writeFileSync(live, line(2, BEFORE_MIDNIGHT + 1000), { flag: 'a' });
+    expect(sealer.begun()).toEqual([0]);
     expect(await sealer.seal(0)).toBe('cfn-metrics-20261121-0.jsonl');
+    expect(sealer.begun()).toEqual([]);
     expect(read('cfn-metrics-20261121-0.jsonl')).toBe(line(1) + line(2, BEFORE_MIDNIGHT + 1000));
     expect(readFileSync(live, 'utf8')).toBe('');
     expect(existsSync(`${live}.new`)).toBe(false);
