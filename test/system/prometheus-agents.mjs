@@ -83,7 +83,8 @@ for (let tick = 0; tick < ticks; tick += 1) {
     }
     if (tick < agent.idleUntil) continue;
     // Not before each has stored its gauges once: it may die while it idles.
-    if (agent.id >= 10 && tick >= 8 && Math.random() < 0.01) agent.idleUntil = tick + 30 + Math.floor(Math.random() * 50);
+    if (agent.id >= 10 && tick >= 8 && Math.random() < 0.01)
+      agent.idleUntil = tick + 30 + Math.floor(Math.random() * 50);
     if (Math.random() < 0.02) {
       await agent.running.end();
       agent.running = begin(agent.id);
