@@ -144,9 +144,9 @@ export default defineConfig(
     files: ['adapters/**/*.ts'],
     rules: imports([
       {
-        regex: '^\\.\\./(?!\\.\\./src/((otel|store|analyze|alert)/)?[^/]+$)',
+        regex: '^\\.\\./(?!\\.\\./src/((otel|store|analyze|alert|forward(/otlp)?)/)?[^/]+$)',
         message:
-          'An adapter imports from src/*.ts, src/otel, src/store, src/analyze and src/alert only, never another one.',
+          'An adapter imports from src/*.ts, src/otel, src/store, src/analyze, src/alert and src/forward only, never another one.',
       },
       files,
     ]),

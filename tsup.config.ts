@@ -10,6 +10,9 @@ const library = {
   'alert/index': 'src/alert/index.ts',
   'archive/index': 'src/archive/index.ts',
   'adapters/prometheus/index': 'adapters/prometheus/index.ts',
+  'adapters/otlp/index': 'adapters/otlp/index.ts',
+  'adapters/newrelic/index': 'adapters/newrelic/index.ts',
+  'adapters/datadog/index': 'adapters/datadog/index.ts',
 };
 
 const common: Options = {
