@@ -75,7 +75,8 @@ export default defineConfig(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+      // `_` is the step of an iteration that has no value
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_$' }],
 
       // numbers and booleans say what they are in a message
       '@typescript-eslint/restrict-template-expressions': [

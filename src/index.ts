@@ -3,6 +3,7 @@ export type { ErrorListener } from './diagnostics.js';
 export { ERROR_CODES, type ErrorCode, MetricsError } from './errors.js';
 export { MetricsBridge } from './otel/bridge.js';
 export { parseRecord } from './parse.js';
+export type { RecordSeries, RecordSink } from './points.js';
 export {
   type ExponentialBuckets,
   formatRecord,

@@ -1,5 +1,13 @@
 import { parseRecord, parseTime } from './parse.js';
-import { type MetricRecord, recordProblem, START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from './record.js';
+import { recordOf, type RecordSeries } from './points.js';
+import {
+  agentProblem,
+  type MetricRecord,
+  recordProblem,
+  START_TEXT,
+  TIMESTAMP_END,
+  TIMESTAMP_START,
+} from './record.js';
 
 /** Lines that are no longer than this are worth remembering piece by piece. */
 const MAX_CACHED_CHARS = 512;
@@ -12,6 +20,8 @@ const MAX_CACHED_CHARS = 512;
 const MAX_REMEMBERED_CHARS = 4_194_304;
 
 const BEFORE_AGENT = '","agent":"';
+/** A head whose strings stand for themselves; of the agent more has to be checked. */
+const PLAIN_HEAD = /^","agent":"([^"\\]+)","metric":"([A-Za-z][A-Za-z0-9_./-]{0,254})","value":$/;
 const BEFORE_VALUE = '","value":';
 /** From the start of a line to the end of the date, `T` included. */
 const DAY_CHARS = TIMESTAMP_START + 11;
@@ -28,8 +38,12 @@ interface Head {
   readonly bytes: DataView;
   readonly agent: string;
   readonly metric: string;
+  /** The series of all tails that were seen behind it. */
+  readonly series: Map<Tail, RecordSeries>;
   /** What followed the value the last time: most often what follows it now. */
   tail: Tail | undefined;
+  /** The series of both. */
+  current: RecordSeries | undefined;
   /** The head of the line after this one the last time. */
   next: Head | undefined;
 }
@@ -90,6 +104,18 @@ export class LineParser {
   #millisBytes = NaN;
   #millis = NaN;
   #end = 0;
+  #timeFound = 0;
+  #valueFound = 0;
+
+  /** Time of the record that was recognised last. */
+  get time(): number {
+    return this.#timeFound;
+  }
+
+  /** Its value. */
+  get value(): number {
+    return this.#valueFound;
+  }
 
   /** Offset behind the newline of the line that was parsed last. */
   get end(): number {
@@ -109,22 +135,26 @@ export class LineParser {
   }
 
   /**
-   * Parses the line at an offset.
+   * Parses a line that was not recognised.
    *
    * @param start - Where the line begins.
    * @returns The record; or the text of the line, without its newline, where it is none.
    */
   parse(start: number): MetricRecord | string {
-    const record = this.#recognise(start);
-    if (record !== undefined) return record;
     const newline = this.#bytes.indexOf(NEWLINE, start);
     const line = this.#bytes.toString('utf8', start, newline);
     this.#end = newline + 1;
     return this.#learn(line, start) ?? parseRecord(line) ?? line;
   }
 
-  /** The record where the line is one of the series that came next the last time. */
-  #recognise(start: number): MetricRecord | undefined {
+  /**
+   * Recognises the line at an offset where it is of the series that came next the last time.
+   *
+   * @param start - Where the line begins.
+   * @returns The series; {@link LineParser.time} and {@link LineParser.value} say the rest. Undefined where the line has
+   * to be parsed.
+   */
+  recognise(start: number): RecordSeries | undefined {
     const head = this.#last?.next;
     const tail = head?.tail;
     if (head === undefined || tail === undefined) return undefined;
@@ -137,7 +167,9 @@ export class LineParser {
     if (Number.isNaN(time) || Number.isNaN(value) || !matches(view, tailStart, tail.bytes)) return undefined;
     this.#last = head;
     this.#end = tailStart + tail.bytes.byteLength;
-    return recordOf(time, head, value, tail);
+    this.#timeFound = time;
+    this.#valueFound = value;
+    return head.current;
   }
 
   /**
@@ -209,8 +241,9 @@ export class LineParser {
     if (head === undefined || tail === undefined) return undefined;
     if (this.#last !== undefined) this.#last.next = head;
     head.tail = tail;
+    head.current = seriesOf(head, tail);
     this.#last = head;
-    return recordOf(time, head, value, tail);
+    return recordOf(head.current, time, value);
   }
 
   /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. Most often it is that of the line before. */
@@ -245,17 +278,18 @@ export class LineParser {
   #head(text: string): Head | undefined {
     const known = this.#heads.get(text);
     if (known !== undefined) return known;
-    const json = text.startsWith(BEFORE_AGENT) ? parseObject(`{${text.slice(2)}0}`) : undefined;
-    if (json === undefined || Object.keys(json).join() !== 'agent,metric,value') return undefined;
-    const { agent, metric } = json as { agent: string; metric: string };
-    if (recordProblem({ time: 0, value: 0, agent, metric }) !== undefined) return undefined;
+    const identity = plainHead(text) ?? parseHead(text);
+    if (identity === undefined) return undefined;
+    const { agent, metric } = identity;
     // What starts anew must not be reached from what was before, or memory would not be bounded.
     if (this.#heads.full) this.#last = undefined;
     return this.#heads.remember(text, {
       bytes: viewOf(text),
       agent,
       metric,
+      series: new Map(),
       tail: undefined,
+      current: undefined,
       next: undefined,
     });
   }
@@ -277,14 +311,35 @@ export class LineParser {
   }
 }
 
-function recordOf(time: number, head: Head, value: number, tail: Tail): MetricRecord {
-  const { agent, metric } = head;
-  const { unit, type, attributes, scope, writer } = tail.fields;
-  return { time, agent, metric, value, unit, type, attributes, scope, writer };
+type HeadFields = Pick<MetricRecord, 'agent' | 'metric'>;
+
+/** What a head without escapes says: nearly all heads there are, in a fifth of the time. */
+function plainHead(text: string): HeadFields | undefined {
+  const [, agent, metric] = PLAIN_HEAD.exec(text) ?? [];
+  return agent === undefined || agentProblem(agent) !== undefined ? undefined : { agent, metric: metric! };
+}
+
+function parseHead(text: string): HeadFields | undefined {
+  const json = text.startsWith(BEFORE_AGENT) ? parseObject(`{${text.slice(2)}0}`) : undefined;
+  if (json === undefined || Object.keys(json).join() !== 'agent,metric,value') return undefined;
+  const { agent, metric } = json as { agent: string; metric: string };
+  return recordProblem({ time: 0, value: 0, agent, metric }) === undefined ? { agent, metric } : undefined;
+}
+
+/** The one object that stands for what both say. */
+function seriesOf(head: Head, tail: Tail): RecordSeries {
+  let series = head.series.get(tail);
+  if (series === undefined) {
+    const { agent, metric } = head;
+    const { unit, type, attributes, scope, writer } = tail.fields;
+    series = { agent, metric, unit, type, attributes, scope, writer };
+    head.series.set(tail, series);
+  }
+  return series;
 }
 
 function viewOf(text: string): DataView {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = Buffer.from(text);
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineParser } from '../src/line-parser.js';
 import { parseRecord } from '../src/parse.js';
+import { recordOf } from '../src/points.js';
 import { agentId, formatRecord, type MetricRecord, START_TEXT } from '../src/record.js';
 import { anyRecord, anyText } from './support/arbitrary.js';
 
@@ -26,6 +27,8 @@ function expected(record: MetricRecord): unknown {
 /** Parses one line as if it stood in a file. */
 function parseAsLine(parser: LineParser, line: string): MetricRecord | undefined {
   parser.use(Buffer.from(`${line}\n`));
+  const series = parser.recognise(0);
+  if (series !== undefined) return recordOf(series, parser.time, parser.value);
   const parsed = parser.parse(0);
   return typeof parsed === 'string' ? undefined : parsed;
 }

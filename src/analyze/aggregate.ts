@@ -20,6 +20,8 @@ export interface Asked {
 export interface Aggregate {
   /** Takes one more record of the group's type. */
   add(record: MetricRecord): void;
+  /** Takes one more, of which there is but time and value: no histogram, and not cumulative. */
+  point(time: number, value: number): void;
   /** The statistics of all that was added so far. */
   statistics(asked: Asked): Statistics;
 }
@@ -54,9 +56,13 @@ class GaugeAggregate implements Aggregate {
     this.#measured = new Measured(memory);
   }
 
-  add(record: MetricRecord): void {
-    this.#measured.see(record);
-    this.#measured.push(record.value);
+  add({ time, value }: MetricRecord): void {
+    this.point(time, value);
+  }
+
+  point(time: number, value: number): void {
+    this.#measured.see(time, value);
+    this.#measured.push(value);
   }
 
   statistics(asked: Asked): Statistics {
@@ -75,19 +81,24 @@ class CounterAggregate implements Aggregate {
   }
 
   add(record: MetricRecord): void {
-    const { value } = record;
-    this.#measured.see(record);
+    const { time, value } = record;
     // A cumulative NaN must not become what the next point is compared with.
     if (record.temporality === undefined || Number.isNaN(value)) {
-      this.#measured.push(value);
+      this.point(time, value);
       return;
     }
+    this.#measured.see(time, value);
     const before = this.#streams.advance(record);
     if (before === 'whole') this.#measured.push(value);
     // A fall without a new start breaks the rules of a counter; what was lost is unknown, so counting starts anew.
     else if (before !== 'baseline' && value >= before.value) {
       this.#measured.push(value === before.value ? 0 : value - before.value);
     }
+  }
+
+  point(time: number, value: number): void {
+    this.#measured.see(time, value);
+    this.#measured.push(value);
   }
 
   statistics(asked: Asked): Statistics {
@@ -110,19 +121,25 @@ class UpDownCounterAggregate implements Aggregate {
   }
 
   add(record: MetricRecord): void {
-    this.#measured.see(record);
-    this.#measured.push(record.value);
-    if (Number.isNaN(record.value)) return;
-    if (record.temporality === undefined) {
-      this.#deltas.add(record.value);
+    const { time, value } = record;
+    if (record.temporality === undefined || Number.isNaN(value)) {
+      this.point(time, value);
       return;
     }
+    this.#measured.see(time, value);
+    this.#measured.push(value);
     // Not by start: when a writer starts a series anew, its older value no longer holds.
     const series = seriesOf(record);
     const level = this.#levels.get(series);
     if (level === undefined) this.#levels.set(series, { first: record, last: record });
-    else if (record.time >= level.last.time) level.last = record;
-    else if (record.time < level.first.time) level.first = record;
+    else if (time >= level.last.time) level.last = record;
+    else if (time < level.first.time) level.first = record;
+  }
+
+  point(time: number, value: number): void {
+    this.#measured.see(time, value);
+    this.#measured.push(value);
+    if (!Number.isNaN(value)) this.#deltas.add(value);
   }
 
   statistics(asked: Asked): Statistics {

@@ -1,3 +1,4 @@
+import { FEED, recordOf, type RecordSeries, type RecordSink, type RecordSource } from '../points.js';
 import { DROPPED, type MetricRecord, TARGET_INFO } from '../record.js';
 import { type Aggregate, type Asked, createAggregate } from './aggregate.js';
 import { matchesGlob } from './glob.js';
@@ -6,6 +7,7 @@ import { Memory } from './memory.js';
 import type { AnalyzeOptions } from './options.js';
 import { type Query, readQuery } from './query.js';
 import { countOver, type Over, topOf } from './ranking.js';
+import type { Series } from './series.js';
 import { Streams } from './streams.js';
 
 /**
@@ -55,9 +57,17 @@ export interface Analysis {
  */
 export function analyze(records: Iterable<MetricRecord>, options: AnalyzeOptions = {}): Analysis {
   const analyzer = new Analyzer(options);
-  for (const record of records) analyzer.add(record);
+  if (isSource(records)) records[FEED](analyzer);
+  else for (const record of records) analyzer.add(record);
   return analyzer.analysis();
 }
+
+function isSource(records: Iterable<MetricRecord>): records is Iterable<MetricRecord> & RecordSource {
+  return FEED in records;
+}
+
+/** Series whose group is remembered; a reader forgets them too, so that memory stays bounded. */
+const MAX_KNOWN = 65_536;
 
 /** What becomes of the records of one metric. */
 type Destination = MetricGroups | Aggregate | undefined;
@@ -74,10 +84,11 @@ type Destination = MetricGroups | Aggregate | undefined;
  *
  * @public
  */
-export class Analyzer {
+export class Analyzer implements RecordSink {
   readonly #query: Query;
   readonly #destinations = new Map<string, Destination>();
   readonly #metrics: [metric: string, groups: MetricGroups][] = [];
+  readonly #known = new Map<RecordSeries, Series>();
   readonly #memory: Memory;
   readonly #dropped: Aggregate;
   #records = 0;
@@ -97,23 +108,46 @@ export class Analyzer {
 
   /** Takes a record; one that was not asked for changes nothing. */
   add(record: MetricRecord): void {
-    const { time, metric } = record;
-    const { since, until, agents } = this.#query;
+    const { since, until } = this.#query;
+    if (record.time >= since && record.time < until) this.#add(record);
+  }
+
+  /** Takes a record that is a time and a value of a series; one that was not asked for changes nothing. */
+  point(series: RecordSeries, time: number, value: number): void {
+    const { since, until } = this.#query;
     if (time < since || time >= until) return;
+    const group = this.#known.get(series);
+    if (group !== undefined && group.point(time, value)) this.#count(time);
+    else this.#learn(series, this.#add(recordOf(series, time, value)));
+  }
+
+  #learn(series: RecordSeries, group: Series | undefined): void {
+    if (group === undefined) return;
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(series, group);
+  }
+
+  #add(record: MetricRecord): Series | undefined {
+    const { metric, agent } = record;
+    const { agents } = this.#query;
     let destination = this.#destinations.get(metric);
-    if (destination === undefined) {
-      if (this.#destinations.has(metric)) return;
+    if (destination === undefined && !this.#destinations.has(metric)) {
       destination = this.#destination(metric);
       this.#destinations.set(metric, destination);
-      if (destination === undefined) return;
     }
-    if (destination !== this.#dropped) {
-      if (agents !== undefined && !agents.has(record.agent)) return;
-      this.#records += 1;
-      if (time < this.#earliest) this.#earliest = time;
-      if (time > this.#latest) this.#latest = time;
+    if (destination instanceof MetricGroups) {
+      if (agents !== undefined && !agents.has(agent)) return undefined;
+      this.#count(record.time);
+      return destination.add(record);
     }
-    destination.add(record);
+    destination?.add(record);
+    return undefined;
+  }
+
+  #count(time: number): void {
+    this.#records += 1;
+    if (time < this.#earliest) this.#earliest = time;
+    if (time > this.#latest) this.#latest = time;
   }
 
   /** The statistics of all records so far. More may be added afterwards. */

@@ -1,38 +1,35 @@
-import type { MetricRecord } from '../record.js';
-
-/** The earliest and the latest record of a group. */
+/** The earliest and the latest value of a group. */
 export class Ends {
-  #first: MetricRecord | undefined;
-  #last: MetricRecord | undefined;
+  #firstTime = Infinity;
+  #lastTime = -Infinity;
+  #first: number | null = null;
+  #last: number | null = null;
 
-  /** Takes the next record, unless its value is NaN. */
-  add(record: MetricRecord): void {
-    const { time, value } = record;
-    const last = this.#last;
-    if (last !== undefined && time >= last.time && !Number.isNaN(value)) this.#last = record;
-    else this.#addOutOfOrder(record);
+  /** Takes the next value and its time, unless it is NaN. Of several at one time the first is the earliest, the last the latest. */
+  add(time: number, value: number): void {
+    if (Number.isNaN(value)) return;
+    if (time >= this.#lastTime) {
+      this.#lastTime = time;
+      this.#last = value;
+    }
+    if (time < this.#firstTime) {
+      this.#firstTime = time;
+      this.#first = value;
+    }
   }
 
-  /** The value of the earliest. */
+  /** The earliest. */
   get first(): number | null {
-    return this.#first?.value ?? null;
+    return this.#first;
   }
 
-  /** The value of the latest. */
+  /** The latest. */
   get last(): number | null {
-    return this.#last?.value ?? null;
+    return this.#last;
   }
 
   /** How far the value moved from one to the other. */
   get delta(): number | null {
-    return this.#first === undefined || this.#last === undefined
-      ? null
-      : this.#last.value - this.#first.value;
-  }
-
-  #addOutOfOrder(record: MetricRecord): void {
-    if (Number.isNaN(record.value)) return;
-    if (this.#first === undefined || record.time < this.#first.time) this.#first = record;
-    if (this.#last === undefined || record.time >= this.#last.time) this.#last = record;
+    return this.#first === null || this.#last === null ? null : this.#last - this.#first;
   }
 }

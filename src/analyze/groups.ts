@@ -87,8 +87,12 @@ export class MetricGroups {
     return this.#kinds.size;
   }
 
-  /** Adds a record of this metric to its group. */
-  add(record: MetricRecord): void {
+  /**
+   * Adds a record of this metric to its group.
+   *
+   * @returns Where all records of its series belong; undefined where there was no room for a group of theirs.
+   */
+  add(record: MetricRecord): Series | undefined {
     const { type, unit } = record;
     // Nearly always, all records of a metric are of one type and unit.
     const known = type === this.#type && unit === this.#unit ? this.#kind : undefined;
@@ -99,7 +103,9 @@ export class MetricGroups {
       if (step === undefined) break;
     }
     const member = step && (step.member ??= this.#member(record, kind));
-    if (member?.series.add(record) !== true) this.#overflow(record, kind);
+    if (member?.series.add(record) === true) return member.series;
+    this.#overflow(record, kind);
+    return undefined;
   }
 
   /** The groups with their statistics, in order: by keys, then type, then unit, then time. */

@@ -20,9 +20,14 @@ export class HistogramAggregate implements Aggregate {
   }
 
   add(record: MetricRecord): void {
-    this.#ends.add(record);
+    this.#ends.add(record.time, record.value);
     const before = record.temporality === undefined ? 'whole' : this.#streams.advance(record);
     if (before !== 'baseline') this.#histogram.include(record, before === 'whole' ? undefined : before);
+  }
+
+  /** Without counts it says nothing. */
+  point(): void {
+    // nothing to take
   }
 
   statistics({ seconds, quantiles }: Asked): Statistics {

@@ -1,4 +1,3 @@
-import type { MetricRecord } from '../record.js';
 import type { Asked } from './aggregate.js';
 import { Ends } from './ends.js';
 import type { Memory } from './memory.js';
@@ -37,9 +36,9 @@ export class Measured {
     this.#values = new Values(memory);
   }
 
-  /** Takes the next record of the group. */
-  see(record: MetricRecord): void {
-    this.#ends.add(record);
+  /** Takes time and value of the next record of the group. */
+  see(time: number, value: number): void {
+    this.#ends.add(time, value);
   }
 
   /** Takes a value of it. */

@@ -33,6 +33,13 @@ export class Series {
     return true;
   }
 
+  /** Adds what has but time and value; false where there is nothing yet that it could be added to. */
+  point(time: number, value: number): boolean {
+    const current = this.#stepMs === undefined ? this.#current : this.#bucket(time, this.#stepMs);
+    current?.point(time, value);
+    return current !== undefined;
+  }
+
   /** Adds a record, whatever memory that needs. */
   addAlways(record: MetricRecord): true {
     this.#current ??= this.#start();

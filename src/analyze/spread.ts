@@ -68,11 +68,13 @@ export class Spread {
   #join(values: Float64Array, from: number, to: number, center: number): void {
     const unit = this.#unit;
     const count = to - from;
+    // A power of two, and so exact; multiplying takes half as long as dividing.
+    const scale = 1 / unit;
     const inUnits = center / unit;
     let squares = 0;
     let rest = 0;
     for (let i = from; i < to; i += 1) {
-      const deviation = values[i]! / unit - inUnits;
+      const deviation = values[i]! * scale - inUnits;
       squares += deviation * deviation;
       rest += deviation;
     }

@@ -1,5 +1,5 @@
+import { RecordList, type RecordSink } from '../points.js';
 import type { MetricRecord } from '../record.js';
-import type { Chunk } from '../store/chunks.js';
 import { CHUNK_BYTES, type LineCounts, LineDecoder } from '../store/lines.js';
 
 /** Turns chunks that end anywhere into records. */
@@ -24,22 +24,22 @@ export class LineFeed {
 
   /** Takes a chunk, and gives the records whose lines end in it. */
   push(chunk: Buffer): readonly MetricRecord[] {
-    return this.take(chunk).records;
+    const list = new RecordList();
+    this.feed(chunk, list);
+    return list.take();
   }
 
   /**
-   * Takes a chunk, and gives the lines that end in it.
+   * Takes a chunk, and hands over the records whose lines end in it.
    *
-   * @param withSpans - Whether it is wanted where each line is.
+   * @param spans - Receives where in these lines that of each record begins and ends.
+   * @returns The lines that end in it.
    */
-  take(chunk: Buffer, withSpans = false): Chunk {
+  feed(chunk: Buffer, sink: RecordSink, spans?: number[]): Buffer {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const records: MetricRecord[] = [];
-    const spans: number[] = [];
-    const full = bytes.length >= CHUNK_BYTES;
-    const done = this.#decoder.decode(bytes, full, records, { spans: withSpans ? spans : undefined });
+    const done = this.#decoder.feed(bytes, bytes.length >= CHUNK_BYTES, sink, { spans });
     // Copied, for whoever hands out the chunk may use its memory again.
     this.#rest = Buffer.from(bytes.subarray(done));
-    return { records, bytes: bytes.subarray(0, done), spans };
+    return bytes.subarray(0, done);
   }
 }

@@ -1,11 +1,12 @@
 import { closeSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Chunk, TimeRange } from '../store/chunks.js';
+import type { RecordSink } from '../points.js';
+import type { TimeRange } from '../store/chunks.js';
 import { openSegment, type Segment } from '../store/segments.js';
 import type { SegmentName } from '../store/shard.js';
 import { COMPRESSED, ENTRY, parseEntries, parseEntry, type SegmentEntry } from './entry.js';
 import { LineFeed } from './feed.js';
-import type { HistoryFile, Place } from './history-place.js';
+import type { HistoryFile, Lines, Place } from './history-place.js';
 
 /** How often a segment is opened again that is replaced meanwhile, because a late writer made it longer. */
 const MAX_TRIES = 10;
@@ -18,7 +19,7 @@ export function compressedFile(
   range: TimeRange,
 ): HistoryFile {
   const begin = entry?.first ? Date.parse(entry.first) : midnight(name);
-  return { place, name, begin, chunks: (withSpans) => chunksOf(place, name, range, withSpans) };
+  return { place, name, begin, feed: (sink, withSpans = false) => feed(place, name, range, sink, withSpans) };
 }
 
 /** When the day of a segment's first record began; where its name tells none, before everything. */
@@ -43,37 +44,41 @@ interface OpenCompressed extends Segment {
   readonly strange: boolean;
 }
 
-async function* chunksOf(
+async function* feed(
   place: Place,
   name: SegmentName,
   { until, latenessMs }: TimeRange,
+  sink: RecordSink,
   withSpans: boolean,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Lines, void, undefined> {
   const file = open(place, name);
   // What its retention deleted meanwhile is as if it had been asked for a moment later.
   if (file === undefined) return;
   const path = join(place.directory, `${name.name}${COMPRESSED}`);
   const { gunzipUpToDamage } = await import('./history-gunzip.js');
-  const feed = new LineFeed(place.decoder);
-  let [bytes, records] = [0, 0];
+  const { decoder } = place;
+  const lines = new LineFeed(decoder);
+  const before = decoder.counts.records;
+  let bytes = 0;
   place.files += 1;
   try {
     for await (const piece of gunzipUpToDamage(file.fd, file.stat.size)) {
       bytes += piece.length;
-      const chunk = feed.take(piece, withSpans);
-      records += chunk.records.length;
-      place.bytes += chunk.bytes.length;
-      yield chunk;
-      const last = chunk.records.at(-1)?.time ?? -Infinity;
-      if (last - latenessMs > until) return;
+      const spans: number[] = [];
+      const whole = lines.feed(piece, sink, withSpans ? spans : undefined);
+      const { lastTime } = decoder;
+      place.bytes += whole.length;
+      yield { bytes: whole, spans };
+      if (lastTime - latenessMs > until) return;
     }
     // It is finished, so what has no newline is a record that was cut off.
-    if (feed.pending > 0) place.decoder.counts.torn += 1;
+    if (lines.pending > 0) decoder.counts.torn += 1;
     const problem = entryProblem(file, bytes);
-    if (problem !== undefined) place.unreadable.push({ file: path, reason: problem, records });
+    if (problem !== undefined)
+      place.unreadable.push({ file: path, reason: problem, records: decoder.counts.records - before });
   } catch (error) {
     const { message } = error as Error;
-    place.unreadable.push({ file: path, reason: message, records });
+    place.unreadable.push({ file: path, reason: message, records: decoder.counts.records - before });
   } finally {
     closeSync(file.fd);
   }

@@ -1,9 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import type { MetricRecord } from '../record.js';
-import type { Chunk } from '../store/chunks.js';
+import type { Lines } from './history-place.js';
 
 /** Bytes handed out at a time. */
 const OUTPUT_BYTES = 131_072;
+
+/** Some lines of a file, with the records in them. */
+export interface Chunk extends Lines {
+  readonly records: readonly MetricRecord[];
+}
 
 /** Says whether a record is wanted. */
 export type RecordFilter = (record: MetricRecord) => boolean;

@@ -1,4 +1,4 @@
-import type { Chunk } from '../store/chunks.js';
+import type { RecordSink } from '../points.js';
 import { LineDecoder } from '../store/lines.js';
 import type { ReadCounts } from '../store/reader.js';
 import { compareAge, type UnreadableFile } from '../store/segments.js';
@@ -24,6 +24,14 @@ export class Place {
   }
 }
 
+/** Some lines of a file. */
+export interface Lines {
+  /** Valid until the next ones are asked for. */
+  readonly bytes: Buffer;
+  /** Where in the bytes the line of each record begins and ends, two numbers a record; empty where nobody asked. */
+  readonly spans: readonly number[];
+}
+
 /** A file that is going to be read. */
 export interface HistoryFile {
   readonly place: Place;
@@ -31,8 +39,11 @@ export interface HistoryFile {
   readonly name: SegmentName;
   /** Time of the record that it begins with, in Unix milliseconds; infinity where nobody can tell. */
   readonly begin: number;
-  /** Reads it. What is wrong with it is told to the place, and thrown at nobody. */
-  chunks(withSpans: boolean): AsyncGenerator<Chunk, void, undefined>;
+  /**
+   * Reads it, and hands over its records, some lines at a time. What is wrong with it is told to the place, and thrown at
+   * nobody.
+   */
+  feed(sink: RecordSink, withSpans?: boolean): AsyncGenerator<Lines, void, undefined>;
 }
 
 /** Orders files by what they begin with: names are given anew, and so tell the order of days only. */

@@ -2,10 +2,11 @@ import { readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseTime } from '../parse.js';
+import type { RecordSink } from '../points.js';
 import { START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
-import { type Chunk, readChunks, type TimeRange } from '../store/chunks.js';
+import { ChunkReader, type TimeRange } from '../store/chunks.js';
 import type { Segment } from '../store/segments.js';
-import type { HistoryFile, Place } from './history-place.js';
+import type { HistoryFile, Lines, Place } from './history-place.js';
 
 /** Milliseconds of work after which others in this process have their turn. */
 const TURN_MS = 10;
@@ -13,7 +14,12 @@ const TURN_MS = 10;
 /** A file that is open, read up to the size that it had then. */
 export function plainFile(place: Place, segment: Segment, range: TimeRange): HistoryFile {
   const begin = firstTime(segment.fd);
-  return { place, name: segment, begin, chunks: (withSpans) => chunksOf(place, segment, range, withSpans) };
+  return {
+    place,
+    name: segment,
+    begin,
+    feed: (sink, withSpans = false) => feed(place, segment, range, sink, withSpans),
+  };
 }
 
 /** Time of the record that a file begins with; infinity where it begins with none. */
@@ -24,18 +30,23 @@ export function firstTime(fd: number): number {
   return Number.isNaN(time) ? Infinity : time;
 }
 
-async function* chunksOf(
+async function* feed(
   place: Place,
   segment: Segment,
   range: TimeRange,
+  sink: RecordSink,
   withSpans: boolean,
-): AsyncGenerator<Chunk, void, undefined> {
+): AsyncGenerator<Lines, void, undefined> {
   place.files += 1;
   let turn = performance.now();
   try {
-    for (const chunk of readChunks(segment, range, place.decoder, withSpans)) {
-      place.bytes += chunk.bytes.length;
-      yield chunk;
+    const reader = new ChunkReader(segment, range, place.decoder);
+    for (;;) {
+      const spans: number[] = [];
+      const bytes = reader.next(sink, withSpans ? spans : undefined);
+      if (bytes === undefined) return;
+      place.bytes += bytes.length;
+      yield { bytes, spans };
       if (performance.now() - turn < TURN_MS) continue;
       await nextTurn();
       turn = performance.now();

@@ -75,10 +75,7 @@ async function feed(analyzer: Analyzer, history: History, everything: boolean): 
       : undefined;
   const progress = new Progress(total);
   try {
-    for await (const records of history) {
-      for (const record of records) analyzer.add(record);
-      progress.show(() => history.counts.bytes);
-    }
+    for await (const _ of history.feed(analyzer)) progress.show(() => history.counts.bytes);
   } finally {
     progress.end();
   }

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import type { MetricRecord } from '../record.js';
+import type { RecordSink } from '../points.js';
 import { CHUNK_BYTES, type LineDecoder } from './lines.js';
 import { Older } from './older.js';
 import { seekTime } from './seek.js';
@@ -15,42 +15,51 @@ export interface TimeRange {
   readonly latenessMs: number;
 }
 
-/** Some lines of a file. */
-export interface Chunk {
-  readonly records: readonly MetricRecord[];
-  /** The lines, valid until the next chunk of the same file is asked for. */
-  readonly bytes: Buffer;
-  /** Where in the bytes the line of each record begins and ends, two numbers a record; empty where nobody asked. */
-  readonly spans: readonly number[];
-}
+/** Reads an open file up to the size that it had when it was opened, as far as it may be of a time range. */
+export class ChunkReader {
+  readonly #fd: number;
+  readonly #size: number;
+  readonly #range: TimeRange;
+  readonly #decoder: LineDecoder;
+  readonly #buffer: Buffer;
+  #older: Older | undefined;
+  #offset: number;
 
-/**
- * Reads the records of an open file that may be in a time range, up to the size that it had when it was opened.
- *
- * @param withSpans - Whether the lines of the records are wanted too.
- * @throws a system error where it cannot be read.
- */
-export function* readChunks(
-  { fd, stat: { size } }: Pick<Segment, 'fd' | 'stat'>,
-  { since, until, latenessMs }: TimeRange,
-  decoder: LineDecoder,
-  withSpans = false,
-): Generator<Chunk, void, undefined> {
-  let offset = since === -Infinity ? 0 : seekTime(fd, size, since - latenessMs);
-  const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - offset));
-  let older = since === -Infinity ? undefined : new Older(since);
-  while (offset < size) {
-    const records: MetricRecord[] = [];
-    const spans: number[] = [];
-    const length = readSync(fd, buffer, 0, Math.min(buffer.length, size - offset), offset);
-    const bytes = buffer.subarray(0, length);
-    const options = { spans: withSpans ? spans : undefined, older };
-    const done = decoder.decode(bytes, length === CHUNK_BYTES, records, options);
-    offset += done;
-    yield { records, bytes: bytes.subarray(0, done), spans };
-    const last = records.at(-1)?.time ?? -Infinity;
-    if (done === 0 || last - latenessMs > until) return;
+  /**
+   * Finds where to begin.
+   *
+   * @throws a system error where it cannot be read.
+   */
+  constructor({ fd, stat: { size } }: Pick<Segment, 'fd' | 'stat'>, range: TimeRange, decoder: LineDecoder) {
+    const { since, latenessMs } = range;
+    this.#fd = fd;
+    this.#size = size;
+    this.#range = range;
+    this.#decoder = decoder;
+    this.#older = since === -Infinity ? undefined : new Older(since);
+    this.#offset = since === -Infinity ? 0 : seekTime(fd, size, since - latenessMs);
+    this.#buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - this.#offset));
+  }
+
+  /**
+   * Hands the records of the next lines over to a sink.
+   *
+   * @param spans - Receives where in the bytes the line of each record begins and ends.
+   * @returns The lines, valid until the next ones are asked for; undefined behind the last.
+   * @throws a system error where they cannot be read.
+   */
+  next(sink: RecordSink, spans?: number[]): Buffer | undefined {
+    const { since, until, latenessMs } = this.#range;
+    if (this.#offset >= this.#size) return undefined;
+    const wanted = Math.min(this.#buffer.length, this.#size - this.#offset);
+    const length = readSync(this.#fd, this.#buffer, 0, wanted, this.#offset);
+    const bytes = this.#buffer.subarray(0, length);
+    const done = this.#decoder.feed(bytes, length === CHUNK_BYTES, sink, { spans, older: this.#older });
+    this.#offset += done;
+    const last = this.#decoder.lastTime;
+    if (done === 0 || last - latenessMs > until) this.#offset = this.#size;
     // Hardly any line from here on is older, so looking at each would cost more than it saves.
-    if (last - latenessMs >= since) older = undefined;
+    if (last - latenessMs >= since) this.#older = undefined;
+    return bytes.subarray(0, done);
   }
 }

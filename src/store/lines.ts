@@ -1,5 +1,6 @@
 import { LineParser } from '../line-parser.js';
 import { parseRecord } from '../parse.js';
+import { RecordList, type RecordSink } from '../points.js';
 import { type MetricRecord, START_TEXT } from '../record.js';
 import type { Older } from './older.js';
 
@@ -43,6 +44,8 @@ export class LineDecoder {
   readonly #parser = new LineParser();
   /** What was seen so far. */
   readonly counts: LineCounts = { records: 0, torn: 0, foreign: 0 };
+  /** Time of the last record in the last chunk, in Unix milliseconds; -Infinity where it had none. */
+  lastTime = -Infinity;
 
   /**
    * Decodes all whole lines in a chunk.
@@ -55,23 +58,41 @@ export class LineDecoder {
    * follows it.
    */
   decode(bytes: Buffer, full: boolean, records: MetricRecord[], options: DecodeOptions = {}): number {
+    const list = new RecordList();
+    const done = this.feed(bytes, full, list, options);
+    for (const record of list.take()) records.push(record);
+    return done;
+  }
+
+  /** Does what {@link LineDecoder.decode} does, and hands the records over to a sink. */
+  feed(bytes: Buffer, full: boolean, sink: RecordSink, options: DecodeOptions = {}): number {
+    this.lastTime = -Infinity;
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     if (end === 0) return full ? this.#skipLong(bytes) : 0;
     const lines = end === bytes.length ? bytes : bytes.subarray(0, end);
     const { spans, older } = options;
-    const view = this.#parser.use(lines);
-    for (let start = 0; start < end; start = this.#parser.end) {
+    const { counts } = this;
+    const parser = this.#parser;
+    const view = parser.use(lines);
+    for (let start = 0; start < end; start = parser.end) {
       while (older?.at(view, start) === true) start = older.next(lines, start);
       if (start === end) break;
-      const parsed = this.#parser.parse(start);
+      const series = parser.recognise(start);
+      if (series !== undefined) {
+        counts.records += 1;
+        this.lastTime = parser.time;
+        sink.point(series, parser.time, parser.value);
+        spans?.push(start, parser.end);
+        continue;
+      }
+      const parsed = parser.parse(start);
       const torn = typeof parsed === 'string';
       const record = torn ? this.#salvage(parsed) : parsed;
       if (record === undefined) continue;
-      this.counts.records += 1;
-      records.push(record);
-      if (spans === undefined) continue;
-      const lineEnd = this.#parser.end;
-      spans.push(torn ? bytes.lastIndexOf(START_TEXT, lineEnd - 1) : start, lineEnd);
+      counts.records += 1;
+      this.lastTime = record.time;
+      sink.add(record);
+      spans?.push(torn ? bytes.lastIndexOf(START_TEXT, parser.end - 1) : start, parser.end);
     }
     return end;
   }

@@ -1,8 +1,9 @@
 import { closeSync, statSync } from 'node:fs';
 import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
+import { FEED, RecordList, type RecordSink } from '../points.js';
 import type { MetricRecord } from '../record.js';
-import { readChunks } from './chunks.js';
+import { ChunkReader, type TimeRange } from './chunks.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
 import { type LineCounts, LineDecoder } from './lines.js';
 import { openSegments, type Segment, type UnreadableFile } from './segments.js';
@@ -64,18 +65,18 @@ export interface ReadCounts extends LineCounts {
  */
 export class RecordReader implements Iterable<MetricRecord> {
   readonly #directory: ShardDirectory;
-  readonly #since: number;
-  readonly #until: number;
-  readonly #latenessMs: number;
+  readonly #range: TimeRange;
   readonly #counts: Omit<ReadCounts, keyof LineCounts> = { files: 0, bytes: 0, unreadable: [] };
   readonly #decoder = new LineDecoder();
 
   /** @internal */
   constructor(options: ReadOptions) {
     this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
-    this.#since = options.since ?? -Infinity;
-    this.#until = options.until ?? Infinity;
-    this.#latenessMs = options.maxLatenessMs ?? 60_000;
+    this.#range = {
+      since: options.since ?? -Infinity,
+      until: options.until ?? Infinity,
+      latenessMs: options.maxLatenessMs ?? 60_000,
+    };
   }
 
   /** Where it reads. */
@@ -96,8 +97,9 @@ export class RecordReader implements Iterable<MetricRecord> {
    */
   [Symbol.iterator](): Iterator<MetricRecord, undefined> {
     // By hand, for a generator that yields each record would cost as much as reading it does.
-    const [since, until] = [this.#since, this.#until];
-    const chunks = this.#chunks();
+    const { since, until } = this.#range;
+    const list = new RecordList();
+    const chunks = this.#feed(list);
     let records: readonly MetricRecord[] = [];
     let at = 0;
     const next = (): IteratorResult<MetricRecord, undefined> => {
@@ -108,9 +110,8 @@ export class RecordReader implements Iterable<MetricRecord> {
           at += 1;
           return { done: false, value };
         }
-        const chunk = chunks.next();
-        if (chunk.done === true) return { done: true, value: undefined };
-        records = chunk.value;
+        if (chunks.next().done === true) return { done: true, value: undefined };
+        records = list.take();
         at = 0;
       }
     };
@@ -121,25 +122,35 @@ export class RecordReader implements Iterable<MetricRecord> {
     return { next, return: end };
   }
 
-  /** The records of all files that may be in the range, some at a time. */
-  *#chunks(): Generator<readonly MetricRecord[], void, undefined> {
+  /**
+   * Hands over what iterating gives, and some from outside of the time range: what `analyze` does with a reader.
+   *
+   * @internal
+   */
+  [FEED](sink: RecordSink): void {
+    const chunks = this.#feed(sink);
+    while (chunks.next().done !== true);
+  }
+
+  /** Hands over the records of all files that may be in the range, a chunk at a time. */
+  *#feed(sink: RecordSink): Generator<undefined, void, undefined> {
     requireDirectory(this.#directory);
     const segments = openSegments(this.#directory.path, this.#counts.unreadable);
     try {
-      for (const segment of segments) yield* this.#chunksOf(segment);
+      for (const segment of segments) yield* this.#feedOne(segment, sink);
     } finally {
       for (const { fd } of segments) closeSync(fd);
     }
   }
 
-  /** The records of one file that may be in the range, some at a time. */
-  *#chunksOf(segment: Segment): Generator<readonly MetricRecord[], void, undefined> {
+  /** Hands over the records of one file that may be in the range, a chunk at a time. */
+  *#feedOne(segment: Segment, sink: RecordSink): Generator<undefined, void, undefined> {
     this.#counts.files += 1;
-    const range = { since: this.#since, until: this.#until, latenessMs: this.#latenessMs };
     try {
-      for (const { records, bytes } of readChunks(segment, range, this.#decoder)) {
+      const reader = new ChunkReader(segment, this.#range, this.#decoder);
+      for (let bytes = reader.next(sink); bytes !== undefined; bytes = reader.next(sink)) {
         this.#counts.bytes += bytes.length;
-        yield records;
+        yield;
       }
     } catch (error) {
       this.#counts.unreadable.push({
