@@ -17,6 +17,7 @@ import { counted } from './format.js';
 import { print } from './output.js';
 import { namedDirectory, readSettings, type SettingFlags } from './settings.js';
 import { visible } from './text.js';
+import { reportToSupervisor } from './up/report.js';
 
 const HELP = `Usage: cfn-metrics alert [OPTION]…
        cfn-metrics alert list [--json] [--rules FILE]
@@ -112,6 +113,10 @@ async function alert(args: readonly string[]): Promise<number> {
   alerter.open();
   const watching = watchRules(alerter, file);
   reload = watching.reload;
+  reportToSupervisor(() => {
+    const { evaluatedAt, lagMs } = alerter.status;
+    return { ready: evaluatedAt !== null, lagMs };
+  });
   try {
     await alerter.run(stop.signal);
   } finally {

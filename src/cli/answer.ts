@@ -39,8 +39,13 @@ export function quantileColumns({ options }: Answer): ColumnName[] {
   return [...new Set(names)].filter((name) => !isStatistic(name));
 }
 
+/** What is needed of an answer to print it as JSON; `files` where files were looked into for it. */
+export interface PlainAnswer extends Pick<Answer, 'analysis' | 'directory'> {
+  readonly counts: Pick<ReadCounts, 'torn' | 'foreign' | 'unreadable'> & { readonly files?: number };
+}
+
 /** One JSON object on one line. */
-export function answerAsJson({ analysis, counts, directory }: Answer): string {
+export function answerAsJson({ analysis, counts, directory }: PlainAnswer): string {
   const { since, until, groups, over, mixed, records, dropped } = analysis;
   const { torn, foreign, files, unreadable } = counts;
   const answer = {

@@ -3,7 +3,7 @@ import type { ArchiverOptions } from '../archive/options.js';
 import type { DeletionPlan } from '../archive/plan.js';
 import { MetricsError } from '../errors.js';
 import { parseDuration } from './archive/amounts.js';
-import { serveHealth } from './archive/health.js';
+import { isReady, serveHealth } from './archive/health.js';
 import { commandHook } from './archive/hook.js';
 import { INSPECTIONS } from './archive/inspect.js';
 import { logEvent } from './archive/log.js';
@@ -11,6 +11,7 @@ import { lockInUse, requestFromRunning } from './archive/request.js';
 import { type Command, type FlagValues, parseFlags } from './command.js';
 import { print } from './output.js';
 import { namedDirectory, readSettings, type Settings } from './settings.js';
+import { isSupervised, reportToSupervisor } from './up/report.js';
 
 const HELP = `Usage: cfn-metrics archive [OPTION]…
        cfn-metrics archive list|verify|restore|cat [--since TIME] [--until TIME] [--archive DIRECTORY]
@@ -109,9 +110,15 @@ async function run(args: readonly string[]): Promise<number> {
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
   archiver.open();
-  const port = healthPort.value;
+  // Where this is a companion of others, that port is the supervisor's, who answers for all.
+  const port = isSupervised() ? undefined : healthPort.value;
   const server =
     port === undefined ? undefined : await serveHealth(port, syncInterval.value, () => archiver.status);
+  reportToSupervisor(() => {
+    const { status } = archiver;
+    const lagMs = status.lagSeconds === null ? null : 1000 * status.lagSeconds;
+    return { ready: isReady(status, syncInterval.value), lagMs, error: status.error };
+  });
   await archiver.run(stop.signal);
   server?.close();
   return archiver.status.error === null ? 0 : 1;

@@ -39,6 +39,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'evaluate rules over what agents store, and tell the console, a log, Slack, PagerDuty, …',
     load: async () => (await import('./alert.js')).alertCommand,
   },
+  up: {
+    summary: 'run all of these companions under one supervisor',
+    load: async () => (await import('./up.js')).upCommand,
+  },
   doctor: {
     summary: 'check directory, rights, lock, space and shards, and show every setting',
     load: async () => (await import('./doctor.js')).doctorCommand,

@@ -13,7 +13,8 @@ async function start(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<{ child: ChildProcessWithoutNullStreams; url: string; end: () => Promise<number | null> }> {
-  const child = spawn(process.execPath, [CLI, 'serve', '--prometheus', '--port', '0', ...args], {
+  const kind = args.includes('--answers') ? [] : ['--prometheus'];
+  const child = spawn(process.execPath, [CLI, 'serve', ...kind, '--port', '0', ...args], {
     env: cleanEnvironment({ XDG_STATE_HOME: temporaryDirectory(), ...env }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -30,6 +31,62 @@ async function scrape(url: string, headers: Record<string, string> = {}): Promis
   const response = await fetch(url, { headers });
   return `${response.status} ${await response.text()}`;
 }
+
+describe('cfn-metrics serve --answers', () => {
+  const ask = async (url: string, init: RequestInit = {}) => {
+    const response = await fetch(url, init);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+
+  it('answers from memory what analyze answers from the files', async () => {
+    const directory = temporaryDirectory();
+    for (let i = 0; i < 40; i += 1) {
+      store(directory, { agent: `agent-${i % 4}`, metric: 'wait_ms', type: 'gauge', value: i });
+      store(directory, { agent: `agent-${i % 4}`, metric: 'tasks', type: 'counter', value: 2 });
+    }
+    const { url, end } = await start(['--answers', '--dir', directory]);
+    const question = [
+      ['--metric', 'wait_*'],
+      ['--group-by', 'agent'],
+      ['--quantile', '0.42'],
+      ['--top', '3'],
+      ['--by', 'max'],
+    ];
+    const { groups } = JSON.parse(
+      cli(['analyze', '--json', '--dir', directory, '--since', '1m', ...question.flat()]).stdout,
+    ) as { groups: object[] };
+    expect(groups).toHaveLength(3);
+    const parameters = new URLSearchParams(
+      question.map(([flag = '', value = '']): [string, string] => [flag.replace('--', ''), value]),
+    );
+    const { status, body } = await ask(`${url}?window=1m&${parameters.toString()}`);
+    expect({ status, groups: body['groups'] }).toEqual({ status: 200, groups });
+    expect((await ask(url)).body).toMatchObject({ directory, records: 80, dropped: 0, torn: 0 });
+    expect(await end()).toBe(0);
+  });
+
+  it('answers what cannot be answered with what is wrong', async () => {
+    const { url } = await start(['--answers', '--dir', temporaryDirectory(), '--window', '1m'], {
+      CFN_METRICS_PROMETHEUS_TOKEN: 'hush',
+    });
+    const headers = { authorization: 'Bearer hush' };
+    expect(await ask(url)).toEqual({ status: 401, body: { error: 'a bearer token is needed' } });
+    for (const [text, error] of [
+      ['?top=many', 'top must be a whole number from 1 to 1000000, got "many"'],
+      ['?group-by=shard', 'group-by must list metric or agent, got "shard"'],
+      ['?window=2m', 'lengthMs must be a whole number from 1 to 60000, got 120000'],
+      ['?since=yesterdayish', 'since "yesterdayish" is no time'],
+      ['?metrics=x', 'there is no "metrics"; there are window, since'],
+    ] as const) {
+      const { status, body } = await ask(`${url}${text}`, { headers });
+      expect({ text, status }).toEqual({ text, status: 400 });
+      expect(body['error']).toContain(error);
+    }
+    expect((await ask(url, { headers, method: 'POST' })).status).toBe(405);
+    expect((await ask(`${url}s`, { headers })).status).toBe(404);
+    expect((await ask(url, { headers })).status).toBe(200);
+  });
+});
 
 describe('cfn-metrics serve', () => {
   it('says where it listens, answers scrapes, and ends with SIGTERM', async () => {
@@ -83,7 +140,11 @@ describe('cfn-metrics serve', () => {
   });
 
   it.each([
-    [[], 'what to serve? There is --prometheus'],
+    [[], 'what to serve? There are --prometheus and --answers'],
+    [['--prometheus', '--answers'], '--prometheus and --answers exclude each other'],
+    [['--prometheus', '--window', '1m'], '--window belongs to --answers'],
+    [['--answers', '--per', 'host'], '--per belongs to --prometheus'],
+    [['--answers', '--window', '1500ms'], '--window must be whole seconds from 1s to 1d, got "1500ms"'],
     [['--prometheus', '--port', '70000'], '--port must be a whole number from 0 to 65535, got "70000"'],
     [['--prometheus', '--per', 'fleet'], '--per must be one of agent, host, got "fleet"'],
     [['--prometheus', '--gauge', 'mb'], '--gauge must be METRIC=mean|min|max|sum, got "mb"'],

@@ -8,7 +8,7 @@ const HANGING_MS = 120_000;
 const SLACK_SECONDS = 60;
 
 /** Whether the archive is as fresh as it should be. */
-function isReady(status: ArchiverStatus, intervalMs: number): boolean {
+export function isReady(status: ArchiverStatus, intervalMs: number): boolean {
   const { lagSeconds, error } = status;
   return error === null && lagSeconds !== null && lagSeconds <= intervalMs / 1000 + SLACK_SECONDS;
 }

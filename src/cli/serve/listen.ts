@@ -10,14 +10,22 @@ const REQUEST_MS = 10_000;
 /**
  * Listens on an address.
  *
+ * @param flag - What the port is called to who chose it.
  * @throws MetricsError `ERR_METRICS_OPTION` where it cannot be had.
  */
-export async function listen(handler: RequestListener, host: string, port: number): Promise<Server> {
+export async function listen(
+  handler: RequestListener,
+  host: string,
+  port: number,
+  flag = 'port',
+): Promise<Server> {
   const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, handler);
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(new MetricsError('ERR_METRICS_OPTION', problemOf(error, host, port), { cause: error }));
+      reject(
+        new MetricsError('ERR_METRICS_OPTION', problemOf(error, host, `--${flag} ${port}`), { cause: error }),
+      );
     });
     server.listen(port, host, resolve);
   });
@@ -35,9 +43,9 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
 
-function problemOf({ code, message }: NodeJS.ErrnoException, host: string, port: number): string {
-  if (code === 'EADDRINUSE') return `--port ${port} cannot be used on ${host}: somebody else listens there`;
-  if (code === 'EACCES') return `--port ${port} cannot be used on ${host}: this user may not`;
+function problemOf({ code, message }: NodeJS.ErrnoException, host: string, what: string): string {
+  if (code === 'EADDRINUSE') return `${what} cannot be used on ${host}: somebody else listens there`;
+  if (code === 'EACCES') return `${what} cannot be used on ${host}: this user may not`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `--host ${host} is no address of this machine`;
-  return `--host ${host} --port ${port} cannot be used: ${message}`;
+  return `--host ${host} ${what} cannot be used: ${message}`;
 }

@@ -1,0 +1,69 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createPrometheusHandler } from '../../../adapters/prometheus/index.js';
+import { MetricsError } from '../../errors.js';
+import { shown, wordOption } from '../../options.js';
+import { ShardMetricProducer } from '../../otel/producer.js';
+import { GAUGE_RULES, type GaugeRule, PRODUCER_VIEWS } from '../../otel/producer-options.js';
+import { parseCount, parseDuration } from '../archive/amounts.js';
+import type { FlagValues } from '../command.js';
+import { complain } from '../failure.js';
+import type { Service, ServiceContext } from './service.js';
+
+/** Flags of `serve --prometheus` alone. */
+export const PROMETHEUS_FLAGS = {
+  prefix: 'text',
+  per: 'text',
+  gauge: 'texts',
+  'gauge-max-age': 'text',
+  'max-series': 'text',
+  snapshot: 'text',
+  'no-snapshot': 'switch',
+} as const;
+
+/** The metrics of all agents for Prometheus. */
+export async function prometheusService(
+  flags: FlagValues<typeof PROMETHEUS_FLAGS>,
+  { directory, hosts, token }: ServiceContext,
+): Promise<Service> {
+  if (flags['no-snapshot'] && flags.snapshot !== undefined) {
+    throw bad('--snapshot and --no-snapshot exclude each other');
+  }
+  const producer = new ShardMetricProducer({
+    directory,
+    per: wordOption('--per', flags.per, 'agent', PRODUCER_VIEWS),
+    gauges: gaugeRules(flags.gauge),
+    gaugeMaxAgeMs: parseDuration('--gauge-max-age', flags['gauge-max-age']),
+    maxSeries: parseCount('--max-series', flags['max-series'], 1, 1_000_000),
+    snapshotFile: flags['no-snapshot'] ? undefined : (flags.snapshot ?? defaultSnapshot()),
+  });
+  const { prefix } = flags;
+  const handler = createPrometheusHandler({ producer, prefix, hosts, token, onError: complain });
+  await handler.load();
+  return {
+    handler,
+    path: '/metrics',
+    report: () => ({ ready: true, lagMs: producer.stats().lagMs }),
+    end: () => producer.shutdown(),
+  };
+}
+
+function gaugeRules(texts: readonly string[] = []): Record<string, GaugeRule> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const [, metric = '', word] = /^(.+)=([a-z]+)$/.exec(text) ?? [];
+      const rule = GAUGE_RULES.find((known) => known === word);
+      if (rule !== undefined) return [metric, rule];
+      throw bad(`--gauge must be METRIC=${GAUGE_RULES.join('|')}, got ${shown(text)}`);
+    }),
+  );
+}
+
+function defaultSnapshot(): string {
+  const { XDG_STATE_HOME: state = '' } = process.env;
+  return join(state.startsWith('/') ? state : join(homedir(), '.local/state'), 'cfn-metrics/prometheus.json');
+}
+
+function bad(message: string): MetricsError {
+  return new MetricsError('ERR_METRICS_OPTION', message);
+}
