@@ -250,12 +250,12 @@ export class LineParser {
   #timeOfDay(at: number): number {
     const view = this.#view;
     if (at + 13 > view.byteLength || view.getUint8(at + 12) !== LETTER_Z) return NaN;
-    const second = view.getFloat64(at);
+    const second = view.getFloat64(at, true);
     if (second !== this.#secondBytes) {
       this.#secondTime = secondOf(view, at);
       this.#secondBytes = second;
     }
-    const millis = view.getInt32(at + 8);
+    const millis = view.getInt32(at + 8, true);
     if (millis !== this.#millisBytes) {
       this.#millis = millisOf(view, at + 8);
       this.#millisBytes = millis;
@@ -355,10 +355,10 @@ function matches(view: DataView, start: number, bytes: DataView): boolean {
   if (start + length > view.byteLength) return false;
   if (length < 8) return sameBytes(view, start, bytes);
   for (let at = 0; at + 8 <= length; at += 8) {
-    if (view.getFloat64(start + at) !== bytes.getFloat64(at)) return false;
+    if (view.getFloat64(start + at, true) !== bytes.getFloat64(at, true)) return false;
   }
   // The last eight overlap with those before.
-  return view.getFloat64(start + length - 8) === bytes.getFloat64(length - 8);
+  return view.getFloat64(start + length - 8, true) === bytes.getFloat64(length - 8, true);
 }
 
 function sameBytes(view: DataView, start: number, bytes: DataView): boolean {
