@@ -11,17 +11,21 @@ const layers = {
   analyze: [],
   alert: ['store', 'analyze'],
   archive: ['store'],
+  forward: ['store', 'otel', 'analyze'],
   portal: ['store', 'analyze', 'alert'],
 };
 
 /** Where files are opened; everything else gets what it needs from there. */
-const opensFiles = ['store', 'archive', 'alert'];
+const opensFiles = ['store', 'archive', 'alert', 'forward'];
 
 const files = {
   regex: '^node:fs(/promises)?$',
-  message: 'Files are opened in src/store, src/archive and src/alert only.',
+  message: 'Files are opened in src/store, src/archive, src/alert and src/forward only.',
 };
-const openTelemetry = { regex: '^@opentelemetry/', message: 'OpenTelemetry belongs to src/otel.' };
+const openTelemetry = {
+  regex: '^@opentelemetry/',
+  message: 'OpenTelemetry belongs to src/otel and src/forward/otlp.',
+};
 const withoutPrefix = builtinModules
   .filter((name) => !name.startsWith('_'))
   .map((name) => ({ name, message: `Write node:${name}.` }));
@@ -43,7 +47,7 @@ function layer([folder, allowed]) {
       },
       { regex: '/cli/', message: 'Nobody imports the command line.' },
       ...(opensFiles.includes(folder) ? [] : [files]),
-      ...(folder === 'otel' ? [] : [openTelemetry]),
+      ...(folder === 'otel' || folder === 'forward' ? [] : [openTelemetry]),
     ]),
   };
 }

@@ -28,6 +28,8 @@ export class Series {
   time: number;
   /** Gauge: the last value. */
   value = NaN;
+  /** Whether anything came since somebody set this to false. */
+  changed = false;
   /** Undefined for a gauge. */
   readonly total: Total | undefined;
   readonly #type: RecordType;
@@ -54,12 +56,14 @@ export class Series {
     if (time < this.time) return;
     this.value = value;
     this.time = time;
+    this.changed = true;
   }
 
   /** Takes the last value of one writer of a cumulative up-down counter. */
   setLast(record: MetricRecord): void {
     const { agent, writer = '' } = record;
     this.#lasts ??= new Map();
+    this.changed = true;
     const key = `${agent}\n${writer}`;
     this.#lasts.delete(key);
     this.#lasts.set(key, record);
@@ -107,6 +111,7 @@ export class Series {
     }
     for (const last of other.lasts()) this.setLast(last);
     this.time = Math.max(this.time, other.time);
+    this.changed = true;
   }
 
   /** Says that all there is was reported before. */

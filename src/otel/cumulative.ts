@@ -24,6 +24,8 @@ export interface CumulativeSettings {
   readonly gaugeMaxAgeMs: number;
   /** A counter that did not grow for so long is folded where room is needed. */
   readonly idleMs: number;
+  /** Whether totals are those of one interval, at whose end they are cleared. */
+  readonly interval?: boolean;
 }
 
 /** One metric of one type and unit. */
@@ -96,6 +98,16 @@ export class CumulativeState {
         if (overflow !== undefined && overflow.time < now - gaugeMaxAgeMs) metric.overflow = undefined;
       }
       if (series.size === 0 && metric.overflow === undefined) this.#metrics.delete(key);
+    }
+  }
+
+  /** Forgets the totals of counters and histograms, but not where their writers are. Up-down counters stay. */
+  clearTotals(): void {
+    for (const metric of this.#metrics.values()) {
+      if (metric.type === 'gauge' || metric.type === 'updowncounter') continue;
+      this.#size -= metric.series.size;
+      metric.series.clear();
+      metric.overflow = undefined;
     }
   }
 
@@ -178,7 +190,11 @@ export class CumulativeState {
 
   #addTo(metric: Metric, record: MetricRecord, before: MetricRecord | undefined, now: number): void {
     const series = this.seriesOf(metric, record, now);
-    if (!series.total!.add(record, before)) this.refused += 1;
+    // the extremes of a cumulative point may be older than the interval
+    const partial = this.#settings.interval === true && before !== undefined;
+    const added = partial ? { ...record, min: undefined, max: undefined } : record;
+    if (series.total!.add(added, before)) series.changed = true;
+    else this.refused += 1;
     series.time = Math.max(series.time, Math.min(record.time, now));
   }
 

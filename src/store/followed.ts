@@ -15,6 +15,8 @@ export class FollowedFile {
   grewAt: number;
   /** Monotonic time since which its name is gone. */
   goneAt: number | undefined;
+  /** How large it was when it was looked at last. */
+  seen: number;
   readonly #directory: string;
   readonly #dev: bigint;
   readonly #ino: bigint;
@@ -24,6 +26,8 @@ export class FollowedFile {
   #offset = 0;
   #confirmed = 0;
   #known = 0;
+  /** Up to here there was no whole line behind what was read. */
+  #barren = 0;
   #fd: number | undefined;
 
   /**
@@ -47,11 +51,17 @@ export class FollowedFile {
     this.key = `${dev}:${ino}`;
     this.name = segment.name;
     this.grewAt = now;
+    this.seen = segment.stat.size;
   }
 
   /** Offset behind the last line that was read. */
   get end(): number {
     return this.#offset;
+  }
+
+  /** Bytes that were seen and not looked at. */
+  get unread(): number {
+    return Math.max(0, this.seen - Math.max(this.#offset, this.#barren));
   }
 
   /** Behind the last line that was read and confirmed. */
@@ -79,6 +89,7 @@ export class FollowedFile {
   grew(): boolean {
     const size = this.#size();
     if (size === undefined) return false;
+    this.seen = size;
     // Files only grow: this one was cut off, or is another one with the number of the first.
     if (size < this.#offset) this.#beginAnew();
     return size > this.#offset;
@@ -95,6 +106,7 @@ export class FollowedFile {
     const records: MetricRecord[] = [];
     const bytes = readSync(fd, buffer, 0, CHUNK_BYTES, this.#offset);
     const done = decoder.decode(buffer.subarray(0, bytes), bytes === CHUNK_BYTES, records);
+    this.#barren = this.#offset + bytes;
     this.#goTo(this.#offset + done);
     return done === 0 ? undefined : records;
   }
@@ -138,6 +150,7 @@ export class FollowedFile {
   #beginAnew(): void {
     this.#known = 0;
     this.#offset = 0;
+    this.#barren = 0;
     this.confirm();
   }
 }

@@ -71,6 +71,8 @@ export interface TailBatch {
   readonly name: string;
   /** Device and inode of the file. */
   readonly file: string;
+  /** Offset in the file at which the reading of these records began. */
+  readonly start: number;
   /**
    * Offset in the file behind the last of these records. Within one boot, and as long as the file is there, a repeated
    * batch is known by it: what ends at or before an offset of this file that was handled already is a repeat. A batch
@@ -87,6 +89,8 @@ const MAX_UNREADABLE = 1000;
 const KEEP_OPEN_MS = 60_000;
 /** A file whose name is gone is read for this long: a writer may still have it open. */
 const KEEP_GONE_MS = 10_000;
+/** One that holds what was not read yet, for so long. */
+const KEEP_UNREAD_MS = 60_000;
 /** The saved position is at most this much older than what was handed out. */
 const SAVE_MS = 1000;
 
@@ -117,6 +121,8 @@ export class Tail implements AsyncIterable<TailBatch> {
   #historic = false;
   #dirty = false;
   #savedAt = -Infinity;
+  #missedFiles = 0;
+  #missedBytes = 0;
 
   /** @internal */
   constructor(options: TailOptions) {
@@ -157,6 +163,39 @@ export class Tail implements AsyncIterable<TailBatch> {
       file.key === handled?.file ? file.positionAt(handled.end) : file.position,
     );
     return { boot: bootId(), files: [...files, ...(this.#saved?.values() ?? [])] };
+  }
+
+  /**
+   * Where it is, where of some files less counts as handled than was handed out.
+   *
+   * @param offsets - By device and inode, how far they were handled.
+   *
+   * @internal
+   */
+  positionAt(offsets: ReadonlyMap<string, number>): Position {
+    const files = [...this.#files.values()].map((file) => {
+      const offset = offsets.get(file.key);
+      return offset === undefined ? file.position : file.positionAt(offset);
+    });
+    return { boot: bootId(), files: [...files, ...(this.#saved?.values() ?? [])] };
+  }
+
+  /**
+   * What was deleted before all of it was read: files, and how many bytes of them, as far as they were seen.
+   *
+   * @internal
+   */
+  get missed(): { readonly files: number; readonly bytes: number } {
+    return { files: this.#missedFiles, bytes: this.#missedBytes };
+  }
+
+  /**
+   * The files that are followed.
+   *
+   * @internal
+   */
+  get files(): Iterable<{ readonly key: string; readonly name: string; readonly unread: number }> {
+    return this.#files.values();
   }
 
   /**
@@ -205,15 +244,29 @@ export class Tail implements AsyncIterable<TailBatch> {
   /**
    * Looks once at every file, and hands out what is new in it.
    *
+   * @param wanted - Whether more of a file is wanted, by its name; asked before each batch.
    * @returns Batches, read as they are taken.
    */
-  *poll(): Generator<TailBatch, void, undefined> {
+  *poll(wanted: (name: string) => boolean = () => true): Generator<TailBatch, void, undefined> {
     this.begin();
     this.#list();
     for (const file of this.#files.values()) {
       if (this.#aborted()) return;
-      yield* this.#read(file);
+      yield* this.#read(file, wanted);
     }
+  }
+
+  /**
+   * Looks at names and sizes only, for whoever reads nothing for long: what is deleted meanwhile is not kept in RAM by
+   * a reader that has it open, and is known to be missed.
+   *
+   * @internal
+   */
+  look(): void {
+    this.begin();
+    this.#list();
+    const now = performance.now();
+    for (const file of this.#files.values()) this.#retire(file, now);
   }
 
   /** Closes the files; following can go on afterwards. */
@@ -267,7 +320,9 @@ export class Tail implements AsyncIterable<TailBatch> {
     // A link is never a segment, whatever it leads to.
     const stat = lstatSync(join(this.#directory.path, name), { bigint: true, throwIfNoEntry: false });
     const key = stat && `${stat.dev}:${stat.ino}`;
-    return key !== undefined && this.#files.has(key) ? key : undefined;
+    const file = key === undefined ? undefined : this.#files.get(key);
+    if (file !== undefined) file.seen = Number(stat!.size);
+    return file?.key;
   }
 
   #follow(name: SegmentName, now: number): string | undefined {
@@ -304,17 +359,18 @@ export class Tail implements AsyncIterable<TailBatch> {
     return lastLineEnd(fd, stat.size);
   }
 
-  *#read(file: FollowedFile): Generator<TailBatch, void, undefined> {
+  *#read(file: FollowedFile, wanted: (name: string) => boolean): Generator<TailBatch, void, undefined> {
     const now = performance.now();
     try {
-      while (!this.#aborted() && file.grew()) {
+      while (!this.#aborted() && wanted(file.name) && file.grew()) {
         file.grewAt = now;
+        const start = file.end;
         const records = file.read(this.#buffer, this.#decoder);
         if (records === undefined) break;
         const from = file.inHistory ? Number(this.#from) : -Infinity;
-        const wanted = from > -Infinity ? records.filter(({ time }) => time >= from) : records;
+        const newer = from > -Infinity ? records.filter(({ time }) => time >= from) : records;
         const { key, name, end } = file;
-        if (wanted.length > 0) yield { records: wanted, name, file: key, end };
+        if (newer.length > 0) yield { records: newer, name, file: key, start, end };
         file.confirm();
         this.#dirty = true;
       }
@@ -325,9 +381,12 @@ export class Tail implements AsyncIterable<TailBatch> {
   }
 
   #retire(file: FollowedFile, now: number): void {
-    if (file.goneAt !== undefined && now - file.goneAt > KEEP_GONE_MS) {
+    const { goneAt, unread } = file;
+    if (goneAt !== undefined && now - goneAt > (unread > 0 ? KEEP_UNREAD_MS : KEEP_GONE_MS)) {
       file.close();
       this.#files.delete(file.key);
+      if (unread > 0) this.#missedFiles += 1;
+      this.#missedBytes += unread;
     } else if (file.goneAt === undefined && now - file.grewAt > KEEP_OPEN_MS) {
       file.close();
     }

@@ -15,6 +15,8 @@ export interface OtlpSettings {
   readonly gzip: boolean;
   readonly temporality: 'delta' | 'cumulative';
   readonly shape: Shape;
+  /** Leaves out gauges and sums that are NaN or infinite, which some drop without a word. */
+  readonly finiteOnly: boolean;
   readonly limits: BackendLimits;
 }
 
@@ -41,7 +43,8 @@ export class OtlpBackend implements Backend {
   }
 
   encode(points: readonly Point[], resourceOf: ResourceOf): readonly BackendRequest[] {
-    const told = points.filter(isTold);
+    const { finiteOnly } = this.#settings;
+    const told = points.filter((point) => isTold(point) && (!finiteOnly || isFinite(point)));
     if (told.length === 0) return [];
     const raw = encodeOtlp(told, resourceOf, this.#settings, this.#serializers);
     const body = this.#settings.gzip ? gzipSync(raw) : raw;
@@ -59,4 +62,8 @@ export class OtlpBackend implements Backend {
   partialSuccess(body: Uint8Array, contentType: string): ReturnType<typeof readPartialSuccess> {
     return readPartialSuccess(body, contentType, this.#serializers);
   }
+}
+
+function isFinite({ type, value }: Point): boolean {
+  return type === 'histogram' || type === 'exponential_histogram' || Number.isFinite(value);
 }

@@ -48,9 +48,12 @@ interface Group {
   readonly scopes: Map<string, Scope>;
 }
 
-/** Whether OTLP has a form for a point: one of before 1970 or after 2554 it has not, nor one with counts beyond 64 bits. */
+/**
+ * Whether OTLP has a form for a point: not for one that is not of the years 1970 to 2554, whose first nanosecond says that
+ * there is no time, nor for one with counts beyond 64 bits.
+ */
 export function isTold({ time, count = 0, counts, zeroCount = 0, positive, negative }: Point): boolean {
-  if (time < 0 || time >= MAX_TIME || count >= MAX_COUNT || zeroCount >= MAX_COUNT) return false;
+  if (time <= 0 || time >= MAX_TIME || count >= MAX_COUNT || zeroCount >= MAX_COUNT) return false;
   if ((positive?.offset ?? 0) > MAX_OFFSET || (negative?.offset ?? 0) > MAX_OFFSET) return false;
   const tooMany = (each: number): boolean => each >= MAX_COUNT;
   return !(
@@ -123,10 +126,14 @@ function dataPoint(point: Point, form: OtlpForm): DataPoint<unknown> {
   return {
     // the same but for `readonly`
     attributes: own as DataPoint<unknown>['attributes'],
-    startTime: type === 'gauge' || start === undefined || start < 0 ? [...UNKNOWN_TIME] : hrTime(start),
+    startTime: type === 'gauge' || !isBefore(start, time) ? [...UNKNOWN_TIME] : hrTime(start),
     endTime: hrTime(time),
     value: valueOf(point, form),
   };
+}
+
+function isBefore(start: number | undefined, time: number): start is number {
+  return start !== undefined && start >= 0 && start <= time;
 }
 
 function valueOf(point: Point, { number, count }: OtlpForm): unknown {
