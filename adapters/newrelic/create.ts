@@ -9,7 +9,7 @@ import { type NewRelicBackendOptions, newRelicSettings } from './options.js';
  * @remarks
  * Needs the packages `@opentelemetry/otlp-transformer` and `@opentelemetry/api`, which are loaded here. Counters and
  * histograms are deltas, histograms with their buckets, so that quantiles can be asked for; up-down counters are gauges.
- * Names of attributes longer than 255 characters are left out, longer texts than 4,095 and longer arrays than 64 cut.
+ * Names of attributes longer than 255 characters are left out, longer texts than 4,095 and longer arrays than 64 cut; NaN and the infinities are left out.
  *
  * New Relic keeps what it is told: it knows no repeat. A request that it accepted, and whose answer was lost, is sent
  * again, and its deltas are counted twice.

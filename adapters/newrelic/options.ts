@@ -77,6 +77,7 @@ export function newRelicSettings(options: NewRelicBackendOptions): OtlpSettings 
       upDownCounters: 'gauge',
       attributes: limitedAttributes,
     },
+    finiteOnly: true,
     // A million bytes a payload; whether before or after gzip it does not say, so neither is more.
     limits: {
       points: 5000,

@@ -86,6 +86,7 @@ export function otlpSettings(options: OtlpBackendOptions): OtlpSettings {
       upDownCounters: preset.upDownCounters,
       attributes: (attributes) => attributes,
     },
+    finiteOnly: preset.finiteOnly ?? false,
     limits: preset.limits,
   };
 }

@@ -34,6 +34,8 @@ export interface PresetSettings {
   /** The header that the tenant is in: tenants of Mimir, datasets of Honeycomb. */
   readonly tenantHeader?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether it has no form for NaN and the infinities. */
+  readonly finiteOnly?: boolean;
   readonly limits: BackendLimits;
 }
 
@@ -76,6 +78,7 @@ export const PRESETS: Readonly<Record<OtlpPreset, PresetSettings>> = {
     temporality: 'delta',
     agents: 'resource',
     upDownCounters: 'gauge',
+    finiteOnly: true,
     tokenHeader: 'dd-api-key',
     headers: {
       'dd-otel-metric-config': JSON.stringify({

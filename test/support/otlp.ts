@@ -114,6 +114,67 @@ export function checkOtlpJson(json: unknown): OtlpRequest {
   return json as OtlpRequest;
 }
 
+/**
+ * Reads a request in the JSON of protobuf (https://protobuf.dev/programming-guides/json/) into what {@link decodeOtlp} makes
+ * of the same one in bytes, and throws at anything that the schema does not have.
+ */
+export function decodeOtlpJson(text: string): OtlpRequest {
+  return jsonMessage(JSON.parse(text), REQUEST, 'request') as unknown as OtlpRequest;
+}
+
+function jsonMessage(json: unknown, message: Message, path: string): Record<string, unknown> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new Error(`${path} is no object`);
+  const fields = new Map(Object.values(message).map(([name, kind]) => [name, kind]));
+  const decoded: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(json)) {
+    const kind = fields.get(name);
+    if (kind === undefined) throw new Error(`there is no field ${name} in ${path}`);
+    if (!Array.isArray(kind)) {
+      decoded[name] = jsonField(value, kind as Kind | Message, `${path}.${name}`);
+      continue;
+    }
+    if (!Array.isArray(value)) throw new Error(`${path}.${name} is no array`);
+    const item = (kind as readonly unknown[])[0] as Kind | Message;
+    decoded[name] = value.map((each) => jsonField(each, item, `${path}.${name}`));
+  }
+  return decoded;
+}
+
+const JSON_DOUBLES = new Map(['NaN', 'Infinity', '-Infinity', '-0'].map((word) => [word, Number(word)]));
+
+function jsonField(value: unknown, kind: Kind | Message, path: string): unknown {
+  if (typeof kind !== 'string') return jsonMessage(value, kind, path);
+  const wrong = new Error(`${path} is no ${kind}: ${JSON.stringify(value)}`);
+  switch (kind) {
+    case 'double': {
+      const double = typeof value === 'string' ? JSON_DOUBLES.get(value) : value;
+      if (typeof double !== 'number') throw wrong;
+      return double;
+    }
+    case 'string':
+    case 'bool':
+      if (typeof value !== (kind === 'bool' ? 'boolean' : kind)) throw wrong;
+      return value;
+    case 'enum':
+    case 'uint32':
+    case 'sint32':
+      if (!Number.isInteger(value)) throw wrong;
+      return value;
+    case 'int64':
+    case 'sfixed64':
+    case 'uint64':
+    case 'fixed64': {
+      // a decimal string, which is the only form that holds all of them
+      if (typeof value !== 'string' || !/^-?[0-9]+$/.test(value)) throw wrong;
+      const number = BigInt(value);
+      const signed = kind === 'int64' || kind === 'sfixed64';
+      if ((signed ? BigInt.asIntN(64, number) : BigInt.asUintN(64, number)) !== number) throw wrong;
+      return number;
+    }
+  }
+}
+
 class Input {
   readonly #bytes: Buffer;
   #at = 0;
@@ -154,7 +215,8 @@ class Input {
     const value = this.varint();
     if (kind === 'bool') return value !== 0n;
     if (kind === 'sint32') return Number((value >> 1n) ^ -(value & 1n));
-    return kind === 'int64' || kind === 'uint64' ? BigInt.asIntN(64, value) : Number(value);
+    if (kind === 'uint64') return value;
+    return kind === 'int64' ? BigInt.asIntN(64, value) : Number(value);
   }
 }
 
