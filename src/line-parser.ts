@@ -347,8 +347,8 @@ function viewOf(text: string): DataView {
  * Whether the bytes at an offset are these, compared eight at a time: that is ten times as fast as comparing strings.
  *
  * @remarks
- * Two doubles are equal when their bytes are, but for NaN, which UTF-8 makes only of DEL and a character of four bytes,
- * and which is never equal; and for zeros, which no JSON has.
+ * Two doubles are equal when their bytes are, but for NaN, which with its highest byte last no UTF-8 makes, and which is
+ * never equal; and for zeros, which no JSON has.
  */
 function matches(view: DataView, start: number, bytes: DataView): boolean {
   const length = bytes.byteLength;
