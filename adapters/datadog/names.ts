@@ -5,7 +5,7 @@ const MAX_NAME = 200;
 /** https://docs.datadoghq.com/getting_started/tagging/#define-tags */
 const MAX_TAG = 200;
 
-const PLAIN_TAG = /^[a-z][a-z0-9_./:-]{0,199}$/;
+const PLAIN_TAG = /^[a-z][a-z0-9_./:-]{0,198}[a-z0-9_./-]$/;
 
 /**
  * The name of a metric as Datadog has it: what it does not allow becomes an underscore.
@@ -32,7 +32,8 @@ function pushTag(tags: string[], key: string, value: AttributeValue): void {
 }
 
 /**
- * A tag as Datadog keeps it: a letter first, then letters, digits and `_ - : . /`, all of them small, 200 characters.
+ * A tag as Datadog keeps it: a letter first, then letters, digits and `_ - : . /`, all of them small, no colon at the end,
+ * 200 characters.
  *
  * @remarks
  * It would make one of any other. It is made here, since tags that become one must be told as one: of two values of one
@@ -42,8 +43,12 @@ export function tag(key: string, value: string): string {
   const plain = `${key}:${value}`;
   if (PLAIN_TAG.test(plain) && !key.includes(':')) return plain;
   const name = allowed(key).replaceAll(':', '_');
-  const whole = `${/^\p{L}/u.test(name) ? name : `attr_${name}`}:${allowed(value)}`;
-  return whole.length <= MAX_TAG ? whole : Array.from(whole).slice(0, MAX_TAG).join('');
+  const whole = `${/^\p{L}/u.test(name) ? name : `attr_${name}`}:${withoutColonLast(allowed(value))}`;
+  return whole.length <= MAX_TAG ? whole : withoutColonLast(Array.from(whole).slice(0, MAX_TAG).join(''));
+}
+
+function withoutColonLast(text: string): string {
+  return text.replace(/:+$/, (colons) => '_'.repeat(colons.length));
 }
 
 function allowed(text: string): string {
