@@ -12,6 +12,7 @@ const layers = {
   alert: ['store', 'analyze'],
   archive: ['store'],
   forward: ['store', 'otel', 'analyze'],
+  prometheus: [],
   portal: ['store', 'analyze', 'alert'],
 };
 
@@ -149,9 +150,9 @@ export default defineConfig(
     files: ['adapters/**/*.ts'],
     rules: imports([
       {
-        regex: '^\\.\\./(?!\\.\\./src/((otel|store|analyze|alert|forward(/otlp)?)/)?[^/]+$)',
+        regex: '^\\.\\./(?!\\.\\./src/((otel|store|analyze|alert|forward(/otlp)?|prometheus)/)?[^/]+$)',
         message:
-          'An adapter imports from src/*.ts, src/otel, src/store, src/analyze, src/alert and src/forward only, never another one.',
+          'An adapter imports from src/*.ts, src/otel, src/store, src/analyze, src/alert, src/forward and src/prometheus only, never another one.',
       },
       files,
     ]),

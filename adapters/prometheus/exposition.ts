@@ -1,6 +1,6 @@
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Family } from './families.js';
-import { TOTAL } from './names.js';
+import { TOTAL } from '../../src/prometheus/names.js';
 import type { Format } from './negotiate.js';
 
 /** What is used of the serializer of `@opentelemetry/exporter-prometheus`. */

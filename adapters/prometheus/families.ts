@@ -1,7 +1,13 @@
-import type { DataPoint, Histogram, MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import { ExponentialBounds } from './exponential-bounds.js';
-import { LabelMaker } from './labels.js';
-import { metricName, TOTAL } from './names.js';
+import type {
+  DataPoint,
+  ExponentialHistogram,
+  Histogram,
+  MetricData,
+  ResourceMetrics,
+} from '@opentelemetry/sdk-metrics';
+import { ExponentialBounds } from '../../src/prometheus/exponential-bounds.js';
+import { LabelMaker } from '../../src/prometheus/labels.js';
+import { familyName, type FamilyType, metricName, sampleNames } from '../../src/prometheus/names.js';
 
 /** The enums of the SDK, whose numbers are the same in its majors 2 and 3. */
 const HISTOGRAM = 0;
@@ -19,7 +25,7 @@ export type Omission = (typeof OMISSIONS)[number];
 export interface Family {
   /** The name of its samples; of a histogram without their suffixes. */
   readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly type: FamilyType;
   readonly unit: string;
   /** Its points, with names and labels as Prometheus has them, and histograms as explicit ones. */
   readonly data: MetricData;
@@ -123,7 +129,22 @@ export class FamilyMaker {
 
   #explicit(name: string, metric: MetricData): readonly DataPoint<unknown>[] {
     if ((metric.dataPointType as number) !== EXPONENTIAL_HISTOGRAM) return metric.dataPoints;
-    return this.#bounds.convert(name, metric.dataPoints as Parameters<ExponentialBounds['convert']>[1]);
+    const points = metric.dataPoints as DataPoint<ExponentialHistogram>[];
+    const values = this.#bounds.convert(
+      name,
+      points.map(({ value }) => value),
+    );
+    return points.map((point, i) => {
+      const { bounds, counts } = values[i]!;
+      const { count, sum, min, max } = point.value;
+      const value: Histogram = {
+        ...{ count, buckets: { boundaries: [...bounds], counts: [...counts] } },
+        ...(sum !== undefined && { sum }),
+        ...(min !== undefined && { min }),
+        ...(max !== undefined && { max }),
+      };
+      return { ...point, value };
+    });
   }
 }
 
@@ -156,13 +177,4 @@ function typeOf(metric: MetricData): Family['type'] {
   const type = metric.dataPointType as number;
   if (type === HISTOGRAM || type === EXPONENTIAL_HISTOGRAM) return 'histogram';
   return type === SUM && (metric as { isMonotonic?: boolean }).isMonotonic === true ? 'counter' : 'gauge';
-}
-
-function familyName(name: string, type: Family['type']): string {
-  return type === 'counter' && !name.endsWith(TOTAL) ? `${name}${TOTAL}` : name;
-}
-
-function sampleNames(name: string, type: Family['type']): string[] {
-  if (type !== 'histogram') return [name];
-  return [name, ...['_bucket', '_sum', '_count'].map((suffix) => `${name}${suffix}`)];
 }

@@ -1,4 +1,18 @@
-import type { DataPoint, ExponentialHistogram, Histogram } from '@opentelemetry/sdk-metrics';
+import type { ExponentialBuckets } from '../record.js';
+
+/** What is used of an exponential histogram, of a record or of OpenTelemetry. */
+export interface ExponentialCounts {
+  readonly scale: number;
+  readonly zeroCount: number;
+  readonly positive: ExponentialBuckets;
+  readonly negative: ExponentialBuckets;
+}
+
+/** The same as an explicit histogram: one more of counts than of bounds. */
+export interface ExplicitCounts {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+}
 
 /** Most buckets that the exponential histograms of one metric become. */
 const MAX_BUCKETS = 32;
@@ -26,18 +40,15 @@ export class ExponentialBounds {
   readonly #layouts = new Map<string, Layout>();
 
   /**
-   * Converts all points of a metric.
+   * Converts all histograms of a metric.
    *
    * @param name - The metric, whose bounds so far stay as far as possible.
    */
-  convert(name: string, points: readonly DataPoint<ExponentialHistogram>[]): DataPoint<Histogram>[] {
-    const layout = layoutFor(
-      this.#layouts.get(name),
-      points.map(({ value }) => value),
-    );
+  convert(name: string, histograms: readonly ExponentialCounts[]): ExplicitCounts[] {
+    const layout = layoutFor(this.#layouts.get(name), histograms);
     this.#layouts.set(name, layout);
-    const boundaries = boundsOf(layout);
-    return points.map((point) => ({ ...point, value: explicit(point.value, layout, boundaries) }));
+    const bounds = boundsOf(layout);
+    return histograms.map((histogram) => ({ bounds, counts: countsIn(histogram, layout, bounds.length) }));
   }
 
   /** Forgets the metrics that are no more. */
@@ -46,7 +57,7 @@ export class ExponentialBounds {
   }
 }
 
-function layoutFor(before: Layout | undefined, histograms: readonly ExponentialHistogram[]): Layout {
+function layoutFor(before: Layout | undefined, histograms: readonly ExponentialCounts[]): Layout {
   let scale = before?.scale ?? MAX_SCALE;
   let first = before?.first ?? Infinity;
   let last = before?.last ?? -Infinity;
@@ -78,9 +89,9 @@ function boundsOf({ scale, first, last, zero }: Layout): number[] {
   return bounds;
 }
 
-function explicit(histogram: ExponentialHistogram, layout: Layout, boundaries: number[]): Histogram {
-  const { count, sum, min, max, zeroCount, positive, negative } = histogram;
-  const counts = new Array<number>(boundaries.length + 1).fill(0);
+function countsIn(histogram: ExponentialCounts, layout: Layout, bounds: number): number[] {
+  const { zeroCount, positive, negative } = histogram;
+  const counts = new Array<number>(bounds + 1).fill(0);
   if (layout.zero) counts[0] = zeroCount + negative.bucketCounts.reduce((a, b) => a + b, 0);
   // the bucket of the first bound above zero stays empty
   const base = layout.zero ? 2 : 1;
@@ -89,11 +100,5 @@ function explicit(histogram: ExponentialHistogram, layout: Layout, boundaries: n
     if (bucket === 0) return;
     counts[Math.floor((positive.offset + i) / 2 ** shift) - layout.first + base]! += bucket;
   });
-  return {
-    count,
-    buckets: { boundaries, counts },
-    ...(sum !== undefined && { sum }),
-    ...(min !== undefined && { min }),
-    ...(max !== undefined && { max }),
-  };
+  return counts;
 }

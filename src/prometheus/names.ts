@@ -32,3 +32,17 @@ function sanitize(name: string): string {
 function withoutDigitFirst(name: string): string {
   return /^[0-9]/.test(name) ? `_${name}` : name;
 }
+
+/** The kinds of family there are in Prometheus. */
+export type FamilyType = 'counter' | 'gauge' | 'histogram';
+
+/** The name of a family: that of its samples; of a histogram without their suffixes. */
+export function familyName(name: string, type: FamilyType): string {
+  return type === 'counter' && !name.endsWith(TOTAL) ? `${name}${TOTAL}` : name;
+}
+
+/** The names that a family takes for itself. */
+export function sampleNames(name: string, type: FamilyType): string[] {
+  if (type !== 'histogram') return [name];
+  return [name, ...['_bucket', '_sum', '_count'].map((suffix) => `${name}${suffix}`)];
+}

@@ -1,0 +1,98 @@
+import type { Attributes } from '../../src/attributes.js';
+import type { Point } from '../../src/forward/point.js';
+import { LabelMaker } from '../../src/prometheus/labels.js';
+import { type FamilyType, familyName, metricName, sampleNames } from '../../src/prometheus/names.js';
+import { encodeLabels } from './write-request.js';
+
+/** Names that are remembered; of more, all are forgotten. */
+const MAX_NAMES = 100_000;
+
+/** A series of a point, with the labels that all of its samples have. */
+export interface Identity {
+  readonly family: string;
+  /** All labels but the name, sorted. */
+  readonly labels: readonly (readonly [string, string])[];
+  /** The labels of samples as they are written, by the end of their name and `le`. */
+  readonly encoded: Map<string, Buffer>;
+}
+
+/** Gives points the names and labels that a scrape of `cfn-metrics serve` gives them. */
+export class SeriesNames {
+  readonly #prefix: string;
+  readonly #external: Readonly<Record<string, string>>;
+  readonly #labels = new LabelMaker();
+  /** Which metric and type has a name of a sample. */
+  readonly #claims = new Map<string, string>();
+  /** By the attributes, which a series keeps, and what else tells series apart. */
+  readonly #known = new WeakMap<Attributes, Map<string, Identity>>();
+
+  /** @param external - Labels of everything, as where Prometheus scrapes: those of a point become `exported_…`. */
+  constructor(prefix: string, external: Readonly<Record<string, string>>) {
+    this.#prefix = prefix;
+    this.#external = external;
+  }
+
+  /** Who a point is of; undefined where its name belongs to another metric, from which Prometheus could not tell it. */
+  identityOf(point: Point): Identity | undefined {
+    const { metric, type, agent = '', scope = '', attributes } = point;
+    const key = `${type}\n${metric}\n${scope}\n${agent}`;
+    let identities = this.#known.get(attributes);
+    if (identities === undefined) {
+      identities = new Map();
+      this.#known.set(attributes, identities);
+    }
+    const known = identities.get(key);
+    if (known !== undefined) return known;
+    const family = this.#claim(metric, familyType(type));
+    if (family === undefined) return undefined;
+    const identity = { family, labels: this.#labelsOf(point), encoded: new Map<string, Buffer>() };
+    identities.set(key, identity);
+    return identity;
+  }
+
+  /** The labels of one sample. */
+  encode({ family, labels, encoded }: Identity, suffix: string, le: string | undefined): Buffer {
+    const key = le === undefined ? suffix : `${suffix}\n${le}`;
+    let bytes = encoded.get(key);
+    if (bytes === undefined) {
+      const all = [['__name__', `${family}${suffix}`] as const, ...labels];
+      if (le !== undefined) all.push(['le', le]);
+      bytes = encodeLabels(all.sort(byName));
+      encoded.set(key, bytes);
+    }
+    return bytes;
+  }
+
+  #claim(metric: string, type: FamilyType): string | undefined {
+    const family = familyName(metricName(metric, this.#prefix), type);
+    const names = sampleNames(family, type);
+    const claim = `${type}\n${metric}`;
+    if (names.some((name) => (this.#claims.get(name) ?? claim) !== claim)) return undefined;
+    if (this.#claims.size >= MAX_NAMES) this.#claims.clear();
+    for (const name of names) this.#claims.set(name, claim);
+    return family;
+  }
+
+  #labelsOf({ agent, scope, attributes }: Point): (readonly [string, string])[] {
+    const { values } = this.#labels.labelsOf({
+      ...attributes,
+      ...(scope !== undefined && { 'otel.scope.name': scope }),
+      ...(agent !== undefined && { 'agent.id': agent }),
+    });
+    const own = Object.entries(values).map(([name, value]): [string, string] => [
+      Object.hasOwn(this.#external, name) ? `exported_${name}` : name,
+      value,
+    ]);
+    return Object.entries({ ...Object.fromEntries(own), ...this.#external });
+  }
+}
+
+function familyType(type: Point['type']): FamilyType {
+  if (type === 'counter') return 'counter';
+  return type === 'histogram' || type === 'exponential_histogram' ? 'histogram' : 'gauge';
+}
+
+/** As bytes are ordered, which is what receivers compare. */
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : 1;
+}
