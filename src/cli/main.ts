@@ -47,6 +47,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'check directory, rights, lock, space and shards, and show every setting',
     load: async () => (await import('./doctor.js')).doctorCommand,
   },
+  simulate: {
+    summary: 'run a coordination of many agents, to see what this machine bears and what metrics cost',
+    load: async () => (await import('./simulate.js')).simulateCommand,
+  },
   init: {
     summary: 'create the shards for agents of several users',
     load: async () => (await import('./init.js')).initCommand,
