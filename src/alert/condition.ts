@@ -1,4 +1,5 @@
-import type { Measured, Measurements } from './measurements.js';
+import type { Measured } from '../analyze/window-measured.js';
+import type { Measurements } from './measurements.js';
 import type { Statistic } from './statistic.js';
 
 /**

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, Delivery } from './channel.js';
 import type { AlertEvent } from './events.js';
 import type { ChannelMemory } from './memory.js';
@@ -10,6 +9,8 @@ import type { Grouping } from './rule.js';
 const TIMEOUT_MS = 10_000;
 /** A channel that does not heed its signal is given up this much later. */
 const GRACE_MS = 1000;
+/** A channel that wants alerts again and again gets each of them no more often than this. */
+const LEAST_RESEND_MS = 1000;
 /** After a failure it is tried again after a second, then two, then four, … */
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
@@ -43,7 +44,6 @@ export class Courier {
   readonly counts: CourierCounts = { sent: 0, failed: 0, refused: 0 };
   readonly #maxPerMinute: number;
   readonly #host: CourierHost;
-  readonly #busy = new Set<string>();
   /** Failed attempts by group, so that one message that always fails does not keep the others waiting. */
   readonly #attempts = new Map<string, number>();
   #attempt: Promise<void> | undefined;
@@ -76,9 +76,10 @@ export class Courier {
   /**
    * Starts the next message, where there is one.
    *
+   * @param tried - Fingerprints: a message about these alone is not started, and those of the one that is are added.
    * @returns When to come back, in Unix milliseconds; sooner where an attempt ends.
    */
-  deliver(candidates: readonly Candidate[], grouping: Grouping): number {
+  deliver(candidates: readonly Candidate[], grouping: Grouping, tried = new Set<string>()): number {
     if (this.#attempt !== undefined) return Infinity;
     const now = this.#host.now();
     const { memory } = this;
@@ -97,7 +98,10 @@ export class Courier {
       return Math.min(nextAt, memory.sentAt[0]! + MINUTE_MS);
     }
     const tries = ({ notification }: Planned): number => this.#attempts.get(notification.groupKey) ?? 0;
-    const next = messages.reduce((best, message) => (tries(message) < tries(best) ? message : best));
+    const untried = messages.filter(({ told }) => told.some(([fingerprint]) => !tried.has(fingerprint)));
+    if (untried.length === 0) return nextAt;
+    const next = untried.reduce((best, message) => (tries(message) < tries(best) ? message : best));
+    for (const [fingerprint] of next.told) tried.add(fingerprint);
     this.#attempt = this.#send(next);
     return Infinity;
   }
@@ -105,8 +109,8 @@ export class Courier {
   #plan(candidates: readonly Candidate[], grouping: Grouping, now: number): Plan {
     const { resendMs } = this.channel;
     return resendMs === undefined
-      ? planMessages(candidates, this.memory, grouping, now, this.#busy)
-      : planMirror(candidates, this.memory, resendMs, now, this.#busy);
+      ? planMessages(candidates, this.memory, grouping, now)
+      : planMirror(candidates, this.memory, Math.max(LEAST_RESEND_MS, resendMs), now);
   }
 
   #hold(messages: readonly Planned[]): void {
@@ -120,11 +124,8 @@ export class Courier {
   }
 
   async #send(message: Planned): Promise<void> {
-    const { notification } = message;
-    this.#busy.add(notification.groupKey);
     const startedAt = performance.now();
     const delivery = await this.#attemptOnce(message);
-    this.#busy.delete(notification.groupKey);
     this.#attempt = undefined;
     // Stopped on purpose: nobody knows what became of it, so that it is told again by the next one.
     if (!this.#host.signal.aborted || delivery.outcome === 'sent') {
@@ -134,18 +135,30 @@ export class Courier {
   }
 
   async #attemptOnce({ notification }: Planned): Promise<Delivery> {
-    const signal = AbortSignal.any([this.#host.signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const timer = new AbortController();
-    const late = delay(TIMEOUT_MS + GRACE_MS, undefined, { signal: timer.signal, ref: false }).then(
-      (): Delivery => ({ outcome: 'retry', reason: `no answer within ${TIMEOUT_MS / 1000} s` }),
-      (): Delivery => ({ outcome: 'retry', reason: 'stopped' }),
-    );
+    const { signal } = this.#host;
+    // Not AbortSignal.any: in Node 20 the signal of a whole daemon remembers each attempt for ever.
+    const attempt = new AbortController();
+    const cancel = (): void => attempt.abort();
+    let timer = setTimeout(cancel, TIMEOUT_MS);
+    const givenUp = new Promise<Delivery>((resolve) => {
+      const giveUp = (): void => {
+        const reason = signal.aborted ? 'stopped' : `no answer within ${TIMEOUT_MS / 1000} s`;
+        resolve({ outcome: 'retry', reason });
+      };
+      attempt.signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, GRACE_MS);
+      });
+    });
+    if (signal.aborted) cancel();
+    signal.addEventListener('abort', cancel);
     try {
-      return await Promise.race([this.channel.send(notification, signal), late]);
+      return await Promise.race([this.channel.send(notification, attempt.signal), givenUp]);
     } catch (error) {
       return { outcome: 'retry', reason: error instanceof Error ? error.message : String(error) };
     } finally {
-      timer.abort();
+      clearTimeout(timer);
+      signal.removeEventListener('abort', cancel);
     }
   }
 

@@ -21,6 +21,8 @@ export interface DispatchOptions {
   readonly context: ChannelContext;
   /** What channels were told before, by name. */
   readonly memories: ReadonlyMap<string, ChannelMemory>;
+  /** Whose alerts they are; undefined where there are none yet. */
+  readonly engine: Engine | undefined;
   readonly silences: () => readonly Silence[];
   readonly host: CourierHost;
 }
@@ -33,14 +35,15 @@ export class Dispatch {
   readonly #couriers: readonly Courier[];
   /** Composed once an evaluation, however often it is planned what to send. */
   readonly #composed = new WeakMap<Instance, Omit<Candidate, 'silenced'>>();
-  #engine: Engine | undefined;
+  readonly #engine: Engine | undefined;
 
   /**
    * Makes the channels.
    *
    * @throws MetricsError `ERR_METRICS_OPTION` where one cannot be made.
    */
-  constructor({ alerts, channels, context, memories, silences, host }: DispatchOptions) {
+  constructor({ alerts, channels, context, memories, engine, silences, host }: DispatchOptions) {
+    this.#engine = engine;
     this.#alerts = alerts;
     this.#silences = silences;
     this.#host = host;
@@ -77,30 +80,31 @@ export class Dispatch {
     return Math.max(0, ...this.#couriers.map(({ failingMs }) => failingMs));
   }
 
-  /** Takes the alerts as they are after an evaluation. */
-  update(engine: Engine): void {
-    this.#engine = engine;
-  }
-
   /**
    * Starts what is to be sent.
    *
+   * @param tried - Fingerprints of what each courier is to leave alone; grows by what is started.
    * @returns When to come back, in Unix milliseconds.
    */
-  deliver(): number {
+  deliver(tried?: Map<Courier, Set<string>>): number {
     const now = this.#host.now();
-    return Math.min(
-      ...this.#couriers.map((courier) =>
-        courier.deliver(this.#candidates(courier, now), this.#alerts.grouping),
-      ),
-      Infinity,
-    );
+    const { grouping } = this.#alerts;
+    const times = this.#couriers.map((courier) => {
+      const leftAlone = tried?.get(courier) ?? new Set();
+      tried?.set(courier, leftAlone);
+      return courier.deliver(this.#candidates(courier, now), grouping, leftAlone);
+    });
+    return Math.min(...times, Infinity);
   }
 
-  /** Sends what is due until nothing is, but tries nothing twice that failed. */
+  /**
+   * Sends what is due until nothing is. Nobody is told anything twice, whatever fails, becomes due again meanwhile, or
+   * was not noted as told: it ends after as many messages as there are alerts.
+   */
   async settle(): Promise<void> {
+    const tried = new Map<Courier, Set<string>>();
     for (;;) {
-      this.deliver();
+      this.deliver(tried);
       const attempts = this.#couriers.flatMap(({ attempt }) => attempt ?? []);
       if (attempts.length === 0) return;
       await Promise.all(attempts);

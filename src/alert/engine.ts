@@ -1,10 +1,9 @@
 import type { GroupKey } from '../analyze/options.js';
-import { judge, looksForAbsence, needsOf, type Verdict } from './condition.js';
+import { judge, looksForAbsence, needsOf } from './condition.js';
 import { fingerprint } from './labels.js';
-import { type Analyze, groupKeyOf, Measurements, type Need } from './measurements.js';
+import { groupKeyOf, type Measure, Measurements, type Need } from './measurements.js';
 import type { NoData, Rule } from './rule.js';
 import {
-  type Input,
   inputOf,
   type Instance,
   type LevelState,
@@ -13,6 +12,7 @@ import {
   stepInstance,
   stepLevel,
 } from './state.js';
+import { isWorse } from './need.js';
 import { SEVERITIES, type Severity } from './notification.js';
 
 /** Alerts that are remembered at most; what agents call themselves has no bound of its own. */
@@ -25,7 +25,13 @@ export interface Moment {
   /** When they were evaluated before; -Infinity where they never were. */
   readonly previous: number;
   /** Who answers for rules that group like this. */
-  readonly analyzeBy: (groupBy: readonly GroupKey[]) => Analyze;
+  readonly measureBy: (groupBy: readonly GroupKey[]) => Measure;
+}
+
+/** What an evaluation changed about an alert that fires, or did. */
+export interface Change {
+  readonly type: 'fired' | 'escalated' | 'resolved';
+  readonly instance: Instance;
 }
 
 interface RuleState {
@@ -119,44 +125,56 @@ export class Engine {
     else state.instances.set(key, { ...instance, status: pending === undefined ? 'inactive' : 'pending' });
   }
 
-  /** Evaluates all rules. */
-  evaluate(moment: Moment): void {
+  /** Evaluates all rules, and says what changed. */
+  evaluate(moment: Moment): Change[] {
     const needs = new Map<string, Need[]>();
     for (const { rule, needs: some } of this.#rules) {
       const key = rule.groupBy.join(' ');
       needs.set(key, [...(needs.get(key) ?? []), ...some]);
     }
     const measurements = new Map<string, Measurements>();
+    const changes: Change[] = [];
     for (const state of this.#rules) {
       const { groupBy } = state.rule;
       const key = groupBy.join(' ');
       let measured = measurements.get(key);
       if (measured === undefined) {
         const { now, previous } = moment;
-        measured = new Measurements(groupBy, needs.get(key)!, moment.analyzeBy(groupBy), now, previous);
+        measured = new Measurements(groupBy, needs.get(key)!, moment.measureBy(groupBy), now, previous);
         measurements.set(key, measured);
       }
-      this.#evaluate(state, measured, moment.now);
+      this.#evaluate(state, measured, moment.now, changes);
     }
+    return changes;
   }
 
-  #evaluate(state: RuleState, measurements: Measurements, now: number): void {
+  #evaluate(state: RuleState, measurements: Measurements, now: number, changes: Change[]): void {
     const { rule, needs, instances, remembers } = state;
-    const present = new Set<string>();
-    for (const { metric, windowMs } of needs)
-      for (const key of measurements.groups(metric, windowMs).keys()) present.add(key);
-    const keys = new Set(present);
-    for (const key of instances.keys()) keys.add(key);
+    const present = presentIn(measurements, needs);
+    const gone = [...instances.keys()].filter((key) => !present.has(key));
     // Without a group to ask for, and where there is none, the rule is asked as a whole.
-    if (rule.groupBy.length === 0 || (keys.size === 0 && rule.noData.none === 'alert')) keys.add('');
-    for (const key of keys) {
-      const before = instances.get(key);
-      const after = this.#step(state, measurements, key, present, before, now);
-      const wanted =
-        after !== undefined && (after.status !== 'inactive' || (remembers && !isForgotten(rule, after, now)));
-      if (!wanted) instances.delete(key);
-      else if (before !== undefined || this.size < MAX_INSTANCES) instances.set(key, after);
-      else this.#overflow += 1;
+    const whole =
+      rule.groupBy.length === 0 || (present.size === 0 && gone.length === 0 && rule.noData.none === 'alert');
+    if (whole && !present.has('') && !gone.includes('')) gone.push('');
+    let { size } = this;
+    for (const keys of [present.keys(), gone]) {
+      for (const key of keys) {
+        const before = instances.get(key);
+        const after = this.#step(state, measurements, key, present, before, now);
+        const wanted =
+          after !== undefined &&
+          (after.status !== 'inactive' || (remembers && !isForgotten(rule, after, now)));
+        if (before === undefined && wanted && size >= MAX_INSTANCES) {
+          this.#overflow += 1;
+          continue;
+        }
+        if (wanted) {
+          instances.set(key, after);
+          if (before === undefined) size += 1;
+        } else if (instances.delete(key)) size -= 1;
+        const type = after && changeOf(before, after);
+        if (type !== undefined) changes.push({ type, instance: after! });
+      }
     }
   }
 
@@ -165,7 +183,7 @@ export class Engine {
     { rule, remembers }: RuleState,
     measurements: Measurements,
     key: string,
-    present: ReadonlySet<string>,
+    present: Present,
     before: Instance | undefined,
     now: number,
   ): Instance | undefined {
@@ -173,35 +191,49 @@ export class Engine {
     const stands = rule.groupBy.length > 0 && key === '';
     const policy = policyOf(rule, seen, present.size > 0);
     const forgotten = before !== undefined && isForgotten(rule, before, now);
+    const over = forgotten || (stands && present.size > 0);
     const levels: Partial<Record<Severity, LevelState>> = {};
-    const verdicts = new Map<Severity, Verdict>();
+    // Of the worst level that is pending or fires, else of the least one.
+    let { value, limit }: Pick<Instance, 'value' | 'limit'> = { value: null, limit: null };
+    let active = false;
     let unknown = false;
     for (const level of rule.levels) {
       const { severity } = level;
       const state = before?.levels[severity];
       const verdict = judge(level.condition, measurements, key, state?.status === 'firing');
-      verdicts.set(severity, verdict);
       unknown ||= verdict.state === 'unknown';
-      const next = stepLevel(level, state, input(verdict), now);
-      if (next !== undefined) levels[severity] = next;
+      const next = stepLevel(level, state, over ? 'clear' : inputOf(verdict, policy), now);
+      if (!active) ({ value, limit } = verdict);
+      if (next === undefined) continue;
+      levels[severity] = next;
+      active = true;
     }
-    if (before === undefined && !remembers && Object.keys(levels).length === 0) return undefined;
-    const instance = before ?? newInstance(fingerprint(rule.name, labels()), rule.name, labels());
-    const shown = SEVERITIES.find((severity) => levels[severity]) ?? rule.levels.at(-1)!.severity;
-    const { value, limit } = verdicts.get(shown) ?? { value: null, limit: null };
+    if (before === undefined && !remembers && !active) return undefined;
+    const group = stands ? {} : measurements.labels(key);
+    const instance = before ?? newInstance(fingerprint(rule.name, group), rule.name, group);
     // While nothing is measured, what was measured last is more than nothing.
-    const measured = seen || value !== null ? { value, limit } : { value: instance.value, limit };
+    if (!seen && value === null) ({ value } = instance);
     const reason = forgotten ? 'forgotten' : unknown ? reasonOf(seen, present.size > 0) : null;
-    return stepInstance(instance, { levels, ...measured, seen, reason }, now);
-
-    function input(verdict: Verdict): Input {
-      if (forgotten || (stands && present.size > 0)) return 'clear';
-      return inputOf(verdict, policy);
-    }
-    function labels(): Instance['group'] {
-      return stands ? {} : measurements.labels(key);
-    }
+    return stepInstance(instance, { levels, value, limit, seen, reason }, now);
   }
+}
+
+/** The keys of the groups that are there. */
+type Present = Pick<ReadonlySet<string>, 'has' | 'keys' | 'size'>;
+
+function presentIn(measurements: Measurements, needs: readonly Need[]): Present {
+  const [first, ...others] = needs.map(({ metric, windowMs }) => measurements.groups(metric, windowMs));
+  // Nearly all rules look at one metric, in one or several levels.
+  if (first !== undefined && others.every((groups) => groups === first)) return first;
+  return new Set([first, ...others].flatMap((groups) => [...(groups?.keys() ?? [])]));
+}
+
+function changeOf(before: Instance | undefined, after: Instance): Change['type'] | undefined {
+  if (after.status === 'firing') {
+    if (before?.status !== 'firing') return 'fired';
+    return isWorse(after.severity, before.severity) ? 'escalated' : undefined;
+  }
+  return after.status === 'resolved' && before?.status === 'firing' ? 'resolved' : undefined;
 }
 
 /** Where a series is there and has too little to judge by, nothing is missing. */

@@ -1,4 +1,4 @@
-export { Alerter, createAlerter, type CurrentAlert } from './alerter.js';
+export { Alerter } from './alerter.js';
 export type { Channel, Delivery } from './channel.js';
 export type {
   AlertmanagerChannelConfig,
@@ -13,6 +13,8 @@ export type {
 } from './channels/config.js';
 export { createChannel } from './channels/create.js';
 export type { Secret } from './channels/secret.js';
+export { createAlerter } from './create-alerter.js';
+export type { CurrentAlert } from './current.js';
 export type { AlertEvent, EventMessage } from './events.js';
 export type { AlertLimits } from './limits.js';
 export type { Notification, NotifiedAlert, Severity } from './notification.js';

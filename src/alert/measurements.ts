@@ -1,20 +1,11 @@
-import type { Analysis } from '../analyze/analyzer.js';
-import type { AnalyzeOptions, GroupKey } from '../analyze/options.js';
-import { DROPPED, type RecordType } from '../record.js';
+import type { GroupKey } from '../analyze/options.js';
+import type { Measured, MeasureQuery, Measurement, Wanted } from '../analyze/window-measured.js';
+import { DROPPED } from '../record.js';
 import { type Labels, labelsOf, labelsText } from './labels.js';
 import { quantileOf, type Statistic } from './statistic.js';
 
-/** What rules read of a group of the analyzer. */
-export interface Measured {
-  readonly type: RecordType;
-  readonly count: number;
-  readonly [statistic: string]: unknown;
-}
-
-/** Whoever answers what the records of a time range amount to: the analyzer over files, or a window in memory. */
-export type Analyze = (
-  query: Pick<AnalyzeOptions, 'metrics' | 'groupBy' | 'quantiles'> & Times,
-) => Pick<Analysis, 'groups' | 'dropped'>;
+/** Whoever measures what the records of a time range amount to: a window in memory, or the analyzer over files. */
+export type Measure = (query: MeasureQuery) => Measurement;
 
 /** What the rules with one grouping want to know. */
 export interface Need {
@@ -23,32 +14,33 @@ export interface Need {
   readonly statistic: Statistic;
 }
 
-/** A range of time: its begin, and its end which is not part of it. */
-export interface Times {
-  readonly since: number;
-  readonly until: number;
-}
+/** What there is of a metric, by group: more than one where it has several types or units. */
+export type Groups = ReadonlyMap<string, readonly Measured[]>;
 
-/** By metric, then by group. */
-type Table = ReadonlyMap<string, ReadonlyMap<string, readonly Measured[]>>;
+/** By metric. */
+type Table = ReadonlyMap<string, Groups>;
 
-const NOTHING: ReadonlyMap<string, readonly Measured[]> = new Map();
+const NOTHING: Groups = new Map();
 
 /**
- * The statistics of one moment, for the rules that group alike: each time range is analyzed once, whatever number of
+ * The statistics of one moment, for the rules that group alike: each time range is measured once, whatever number of
  * rules looks at it.
  */
 export class Measurements {
   readonly #groupBy: readonly GroupKey[];
-  readonly #analyze: Analyze;
-  readonly #metrics = new Map<number, Set<string>>();
-  readonly #quantiles = new Map<number, Set<number>>();
-  readonly #timesOf: (windowMs: number) => Times;
-  readonly #tables = new Map<string, Table>();
+  readonly #measure: Measure;
+  /** By length of the window and metric. */
+  readonly #wanted = new Map<number, Map<string, Wanted[]>>();
+  readonly #until: number;
+  readonly #seen: number;
+  /** By length of the window. */
+  readonly #tables = new Map<number, Table>();
+  /** The same, of the time before. */
+  readonly #before = new Map<number, Table>();
   readonly #labels = new Map<string, Labels>();
 
   /**
-   * Analyzes nothing yet.
+   * Measures nothing yet.
    *
    * @param now - Unix milliseconds; the window ends there.
    * @param previous - When it was evaluated last, or -Infinity. A window reaches back to a second before that at least:
@@ -57,32 +49,31 @@ export class Measurements {
   constructor(
     groupBy: readonly GroupKey[],
     needs: readonly Need[],
-    analyze: Analyze,
+    measure: Measure,
     now: number,
     previous: number,
   ) {
     this.#groupBy = groupBy;
-    this.#analyze = analyze;
+    this.#measure = measure;
     for (const { metric, windowMs, statistic } of needs) {
-      entry(this.#metrics, windowMs, () => new Set()).add(metric);
-      const quantile = quantileOf(statistic);
-      if (quantile !== undefined) entry(this.#quantiles, windowMs, () => new Set()).add(quantile);
+      const byMetric = entry(this.#wanted, windowMs, () => new Map<string, Wanted[]>());
+      const known = entry(byMetric, metric, () => []);
+      for (const one of wantedFor(statistic)) {
+        if (!known.some(({ name }) => name === one.name)) known.push(one);
+      }
     }
     // Whole seconds, as windows in memory have them; what is read has a time before the reading.
-    const until = Math.ceil((now + 1) / SECOND_MS) * SECOND_MS;
-    const seen = Math.floor((previous - LATE_MS) / SECOND_MS) * SECOND_MS;
-    this.#timesOf = (windowMs) => {
-      const since = until - Math.ceil(windowMs / SECOND_MS) * SECOND_MS;
-      return { since: seen > -Infinity && seen < since ? seen : since, until };
-    };
+    this.#until = Math.ceil((now + 1) / SECOND_MS) * SECOND_MS;
+    this.#seen = Math.floor((previous - LATE_MS) / SECOND_MS) * SECOND_MS;
   }
 
   /** The groups that have values of a metric, by key. */
-  groups(metric: string, windowMs: number): ReadonlyMap<string, readonly Measured[]> {
-    return this.#table(windowMs, 0).get(metric) ?? NOTHING;
+  groups(metric: string, windowMs: number): Groups {
+    const table = entry(this.#tables, windowMs, () => this.#read(windowMs, 0));
+    return table.get(metric) ?? NOTHING;
   }
 
-  /** What there is of a metric in a group: more than one where it has several types or units. */
+  /** What there is of a metric in a group. */
   of(metric: string, windowMs: number, group: string): readonly Measured[] {
     return this.groups(metric, windowMs).get(group) ?? [];
   }
@@ -99,59 +90,62 @@ export class Measurements {
 
   /** A statistic; null where there is no such number. */
   value(measured: Measured, statistic: Statistic, windowMs: number): number | null {
+    const { values } = measured;
     switch (statistic) {
       case 'increase':
-        return isCounted(measured) ? number(measured['sum']) : number(measured['delta']);
+        return (isCounted(measured) ? values['sum'] : values['delta']) ?? null;
       case 'growth':
-        return isCounted(measured) ? this.#counterGrowth(measured, windowMs) : gaugeGrowth(measured);
-      default: {
-        const quantile = quantileOf(statistic);
-        return number(quantile === undefined ? measured[statistic] : quantileIn(measured, quantile));
-      }
+        return isCounted(measured)
+          ? this.#counterGrowth(measured, windowMs)
+          : percent(values['first'], values['last']);
+      default:
+        return values[statistic] ?? null;
     }
   }
 
   /** How much more a counter counted than in the time before, of the same length, in percent. */
-  #counterGrowth(measured: Measured, windowMs: number): number | null {
-    const metric = String(measured['metric']);
-    const before = this.#table(windowMs, 1).get(metric)?.get(this.#keyOf(measured)) ?? [];
-    const base = before.find(({ type, unit }) => type === measured.type && unit === measured['unit']);
-    return percent(number(base?.['sum']), number(measured['sum']));
+  #counterGrowth({ identity, values }: Measured, windowMs: number): number | null {
+    const table = entry(this.#before, windowMs, () => this.#read(windowMs, 1));
+    const before = table.get(identity.metric)?.get(this.#keyOf(identity)) ?? [];
+    const same = before.find((one) => {
+      return one.identity.type === identity.type && one.identity.unit === identity.unit;
+    });
+    return percent(same?.values['sum'], values['sum']);
   }
 
-  /** The statistics of the window, or of the one `back` windows before. */
-  #table(windowMs: number, back: number): Table {
-    return entry(this.#tables, `${windowMs} ${back}`, () => this.#read(windowMs, back));
-  }
-
+  /** Measures the window, or the one `back` windows before. */
   #read(windowMs: number, back: number): Table {
-    const { since, until } = this.#timesOf(windowMs);
+    const until = this.#until;
+    const asked = until - Math.ceil(windowMs / SECOND_MS) * SECOND_MS;
+    const since = this.#seen > -Infinity && this.#seen < asked ? this.#seen : asked;
     const length = until - since;
-    const analysis = this.#analyze({
+    const { groups, dropped } = this.#measure({
       since: since - back * length,
       until: until - back * length,
-      metrics: [...(this.#metrics.get(windowMs) ?? [])],
       groupBy: this.#groupBy,
-      quantiles: [...(this.#quantiles.get(windowMs) ?? [])],
+      wanted: this.#wanted.get(windowMs) ?? new Map<string, Wanted[]>(),
     });
     const table = new Map<string, Map<string, Measured[]>>();
-    for (const group of analysis.groups) {
-      const measured = group as unknown as Measured;
-      const byGroup = entry(table, group.metric, () => new Map<string, Measured[]>());
-      entry(byGroup, this.#keyOf(measured), () => []).push(measured);
+    // Groups of a metric stand together.
+    let metric: string | undefined;
+    let byKey = new Map<string, Measured[]>();
+    for (const measured of groups) {
+      const { identity } = measured;
+      if (identity.metric !== metric) {
+        metric = identity.metric;
+        byKey = entry(table, metric, () => new Map<string, Measured[]>());
+      }
+      const key = this.#keyOf(identity);
+      const known = byKey.get(key);
+      if (known === undefined) byKey.set(key, [measured]);
+      else known.push(measured);
     }
-    const { dropped } = analysis;
     // The analyzer keeps it out of the groups and says it beside them.
-    if (dropped > 0) {
-      const measured: Measured = { type: 'counter', count: dropped, sum: dropped, metric: DROPPED };
-      table.set(DROPPED, new Map([[this.#keyOf(measured), [measured]]]));
-    }
+    if (dropped > 0) table.set(DROPPED, new Map([[this.#keyOf(DROPS), [drops(dropped)]]]));
     return table;
   }
 
-  #keyOf(measured: Measured): string {
-    const agent = measured['agent'] as string | undefined;
-    const attributes = measured['attributes'] as Labels | undefined;
+  #keyOf({ agent, attributes }: Measured['identity']): string {
     const [only] = this.#groupBy;
     if (only === undefined) return '';
     // Nearly all rules group by agents or not at all, and an agent's id is a key as it is.
@@ -177,27 +171,44 @@ export function groupKeyOf(labels: Labels, groupBy: readonly GroupKey[]): string
 const LATE_MS = 1000;
 const SECOND_MS = 1000;
 
-function isCounted({ type }: Measured): boolean {
+/** What has to be measured for a statistic. */
+function wantedFor(statistic: Statistic): Wanted[] {
+  switch (statistic) {
+    case 'increase':
+      return [{ name: 'sum' }, { name: 'delta' }];
+    case 'growth':
+      return [{ name: 'sum' }, { name: 'first' }, { name: 'last' }];
+    default: {
+      if (isQuantile(statistic)) return [{ name: statistic, quantile: quantileOf(statistic)! }];
+      return [{ name: statistic }];
+    }
+  }
+}
+
+function isQuantile(statistic: Statistic): statistic is `p${number}` {
+  return quantileOf(statistic) !== undefined;
+}
+
+const DROPS = {
+  metric: DROPPED,
+  type: 'counter',
+  unit: undefined,
+  agent: undefined,
+  attributes: undefined,
+} as const;
+
+function drops(count: number): Measured {
+  return { identity: DROPS, count, values: { count, sum: count } };
+}
+
+function isCounted({ identity: { type } }: Measured): boolean {
   return type !== 'gauge' && type !== 'updowncounter';
 }
 
-function gaugeGrowth(measured: Measured): number | null {
-  return percent(number(measured['first']), number(measured['last']));
-}
-
 /** From nothing there is no growth in percent. */
-function percent(before: number | null, after: number | null): number | null {
+function percent(before: number | null = null, after: number | null = null): number | null {
   if (before === null || after === null || before === 0) return null;
   return (100 * (after - before)) / Math.abs(before);
-}
-
-function quantileIn(measured: Measured, quantile: number): unknown {
-  const quantiles = measured['quantiles'] as Readonly<Record<string, number | null>> | undefined;
-  return quantiles?.[String(quantile)] ?? measured[`p${Number((quantile * 100).toPrecision(12))}`];
-}
-
-function number(value: unknown): number | null {
-  return typeof value === 'number' ? value : null;
 }
 
 function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -16,14 +16,12 @@ const PIECE = MAX_ALERTS / 2;
  * all that fires again and again.
  *
  * @param resendMs - Time between two sendings of one alert.
- * @param busy - Pieces that are under way.
  */
 export function planMirror(
   candidates: readonly Candidate[],
   memory: ChannelMemory,
   resendMs: number,
   now: number,
-  busy: ReadonlySet<string>,
 ): Plan {
   const due: NotifiedAlert[] = [];
   let nextAt = Infinity;
@@ -38,7 +36,6 @@ export function planMirror(
     if (changed || again <= now) due.push(alert);
     else nextAt = Math.min(nextAt, again);
   }
-  if (busy.size > 0) return { messages: [], nextAt };
   const messages: Planned[] = [];
   for (let from = 0; from < due.length; from += PIECE) {
     const piece = due.slice(from, from + PIECE);

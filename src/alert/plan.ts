@@ -42,14 +42,12 @@ interface Member {
  * same as long as it tells the same.
  *
  * @param memory - Of the channel. When groups began to wait is noted in it.
- * @param busy - Groups whose message is under way.
  */
 export function planMessages(
   candidates: readonly Candidate[],
   memory: ChannelMemory,
   grouping: Grouping,
   now: number,
-  busy: ReadonlySet<string> = new Set(),
 ): Plan {
   const groups = new Map<string, Member[]>();
   let nextAt = Infinity;
@@ -69,7 +67,6 @@ export function planMessages(
   }
   const messages: Planned[] = [];
   for (const [key, members] of groups) {
-    if (busy.has(key)) continue;
     const wanted = members.filter(({ need }) => TELLING.has(need));
     if (wanted.length === 0 || waitsForOthers(members, wanted)) {
       setWaiting(memory, key, null);

@@ -60,7 +60,7 @@ export function runRuleTest({ intervalMs, series, expect }: RuleTest, { rules }:
   for (let i = 0; open.length > 0; i += 1) {
     now = START + i * intervalMs;
     windows.add(series.flatMap((one) => recordAt(one, i, now)));
-    engine.evaluate({ now, previous, analyzeBy: (groupBy) => windows.analyzeBy(groupBy) });
+    engine.evaluate({ now, previous, measureBy: (groupBy) => windows.measureBy(groupBy) });
     previous = now;
     while (open.length > 0 && START + open[0]!.atMs < now + intervalMs)
       failures.push(...check(open.shift()!, engine));

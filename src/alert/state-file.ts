@@ -23,6 +23,9 @@ export interface AlerterState {
   readonly channels: ReadonlyMap<string, ChannelMemory>;
 }
 
+/** What the file is called. */
+export const STATE_FILE = 'state.json';
+
 const VERSION = 1;
 
 /**

@@ -2,7 +2,7 @@ import type { GroupKey } from '../analyze/options.js';
 import { Window } from '../analyze/window.js';
 import type { MetricRecord } from '../record.js';
 import { needsOf } from './condition.js';
-import type { Analyze } from './measurements.js';
+import type { Measure } from './measurements.js';
 import type { Rule } from './rule.js';
 
 /** Room for an evaluation that is late, and for records that are. */
@@ -44,9 +44,9 @@ export class Windows {
   }
 
   /** Who answers for rules that group like this. */
-  analyzeBy(groupBy: readonly GroupKey[]): Analyze {
+  measureBy(groupBy: readonly GroupKey[]): Measure {
     const { window } = this.#parts.get(groupBy.join(' '))!;
-    return (query) => window.analyze(query);
+    return (query) => window._measure(query);
   }
 }
 

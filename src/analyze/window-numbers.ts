@@ -79,6 +79,11 @@ export class NumberSeries extends Series {
     this.latest = Math.min(this.latest, time);
   }
 
+  /** Shows the points in a view to somebody who says when it is enough; false where not all of them were seen. */
+  scan(view: View, to: { add(time: number, value: number, stored: number): boolean }): boolean {
+    return this.#points?.scan(view.since, view.until, to) ?? false;
+  }
+
   protected moved(view: View): boolean {
     if (this.#points !== undefined)
       return this.#running(this.#points, view.slot).advance(view.since, view.until);

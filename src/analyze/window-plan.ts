@@ -1,4 +1,4 @@
-import { agentNumber, RECORD_TYPES } from '../record.js';
+import { agentNumber, RECORD_TYPES, type RecordType } from '../record.js';
 import { matchesGlob } from './glob.js';
 import { compareText, type Group, OVERFLOW } from './groups.js';
 import { PERCENTILES } from './measured.js';
@@ -17,10 +17,23 @@ interface PlannedGroup {
   group: Group | undefined;
 }
 
+/**
+ * The groups of one metric and type, as columns: where there are many, most of the time goes into fetching what leads to
+ * their points from memory.
+ */
+export interface Rows {
+  readonly metric: string;
+  readonly type: RecordType;
+  readonly identities: Identity[];
+  /** The series, or several of them. */
+  readonly series: (AnySeries | readonly AnySeries[])[];
+}
+
 /** Which series make which groups of a question, in the order of the answer, so that asking again need not find out. */
 export class Plan {
   readonly #groups: readonly PlannedGroup[];
   readonly #quantiles: readonly number[];
+  #rows: readonly Rows[] | undefined;
 
   /**
    * Sorts series into groups.
@@ -54,6 +67,11 @@ export class Plan {
     this.#groups = [...groups.values()].sort((a, b) => compare(a.series[0]!.labels, b.series[0]!.labels));
   }
 
+  /** The same, those that have no records in a view included, for who looks at all of them. */
+  get rows(): readonly Rows[] {
+    return (this.#rows ??= rowsOf(this.#groups));
+  }
+
   /** The groups that have records in a view, and how many records these are. */
   answer(view: View): { readonly groups: Group[]; readonly records: number } {
     const groups: Group[] = [];
@@ -75,6 +93,21 @@ export class Plan {
     planned.records = answer?.records ?? 0;
     planned.group = answer?.group;
   }
+}
+
+function rowsOf(groups: readonly PlannedGroup[]): Rows[] {
+  const all: Rows[] = [];
+  let last: Rows | undefined;
+  for (const { identity, series } of groups) {
+    const { metric, type } = identity;
+    if (last?.metric !== metric || last.type !== type) {
+      last = { metric, type, identities: [], series: [] };
+      all.push(last);
+    }
+    last.identities.push(identity);
+    last.series.push(series.length === 1 ? series[0]! : series);
+  }
+  return all;
 }
 
 function nameOf({ metric, type, unit, values, overflow }: Labels, positions: readonly number[]): string {

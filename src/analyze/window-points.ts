@@ -16,12 +16,17 @@ export class Points {
   values = new Float64Array(FIRST_CAPACITY);
   /** The values as they were stored, where they are others. */
   stored: Float64Array | undefined;
-  /** Unix milliseconds of a time of 0. */
-  origin = 0;
+  /** Unix seconds of a time of 0: a number that needs no memory of its own. */
+  #originSecond = 0;
   /** Sequence number of what stands at index 0 of the columns. */
   base = 0;
   #head = 0;
   #tail = 0;
+
+  /** Unix milliseconds of a time of 0. */
+  get origin(): number {
+    return this.#originSecond * 1000;
+  }
 
   /** Sequence number of the first point. */
   get first(): number {
@@ -55,7 +60,7 @@ export class Points {
    * @returns The point's sequence number.
    */
   insert(time: number, value: number, stored: number, keep: number): number {
-    if (this.#head === this.#tail) this.origin = time;
+    if (this.#head === this.#tail) this.#originSecond = Math.floor(time / 1000);
     if (this.#tail === this.times.length) this.#makeRoom(keep);
     if (Math.abs(time - this.origin) > FAR_MS) this.#moveOrigin(time, keep);
     const relative = time - this.origin;
@@ -85,6 +90,25 @@ export class Points {
       else high = middle;
     }
     return this.base + low;
+  }
+
+  /** Shows the points of a range of time to somebody who says when it is enough; false where not all were seen. */
+  scan(
+    since: number,
+    until: number,
+    to: { add(time: number, value: number, stored: number): boolean },
+  ): boolean {
+    const { times, values, origin } = this;
+    const stored = this.stored ?? values;
+    const begin = since - origin;
+    const end = until - origin;
+    // What is wanted is nearly always at the end.
+    let from = this.#tail;
+    while (from > this.#head && times[from - 1]! >= begin) from -= 1;
+    for (let at = from; at < this.#tail && times[at]! < end; at += 1) {
+      if (!to.add(origin + times[at]!, values[at]!, stored[at]!)) return false;
+    }
+    return true;
   }
 
   /** Forgets all points from a time on. */
@@ -119,9 +143,10 @@ export class Points {
 
   #moveOrigin(time: number, keep: number): void {
     this.#head = this.search(keep) - this.base;
-    const shift = time - this.origin;
+    const origin = Math.floor(time / 1000);
+    const shift = (origin - this.#originSecond) * 1000;
     for (let i = this.#head; i < this.#tail; i += 1) this.times[i]! -= shift;
-    this.origin = time;
+    this.#originSecond = origin;
   }
 }
 

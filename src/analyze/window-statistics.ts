@@ -60,12 +60,7 @@ function ofNumbers(
   view: View,
   quantiles: readonly number[],
 ): ReturnType<typeof groupOf> {
-  const parts: NumberPart[] = [];
-  for (const series of all) {
-    if (!(series instanceof NumberSeries)) continue;
-    const part = series.part(view);
-    if (part.tally.records > 0) parts.push(part);
-  }
+  const parts = partsOf(all, view);
   if (parts.length === 0) return undefined;
   const tally = parts.length === 1 ? parts[0]!.tally : merged(parts);
   const { values, exact, error } = quantilesOf(parts, tally, quantiles);
@@ -100,8 +95,30 @@ function ofNumbers(
   return { records: tally.records, group };
 }
 
+/** Metrics that come in several types or units; groups of one metric stand together. */
+export function mixedOf(groups: readonly Group[]): string[] {
+  const mixed = new Set<string>();
+  let first: Group | undefined;
+  for (const group of groups) {
+    if (first?.metric !== group.metric) first = group;
+    else if (group.type !== first.type || group.unit !== first.unit) mixed.add(group.metric);
+  }
+  return [...mixed];
+}
+
+/** What is in a view of those series that have something there. */
+export function partsOf(all: readonly AnySeries[], view: View): NumberPart[] {
+  const parts: NumberPart[] = [];
+  for (const series of all) {
+    if (!(series instanceof NumberSeries)) continue;
+    const part = series.part(view);
+    if (part.tally.records > 0) parts.push(part);
+  }
+  return parts;
+}
+
 /** What is summed up, and how far it has moved, by what the numbers mean. */
-function totalsOf(
+export function totalsOf(
   type: RecordType,
   tally: Tally,
   parts: readonly NumberPart[],
@@ -127,21 +144,25 @@ function totalsOf(
   return { sum: level.total, rate: null, delta: moved.total };
 }
 
-function merged(parts: readonly NumberPart[]): Tally {
+/** What all parts add up to. */
+export function merged(parts: readonly NumberPart[]): Tally {
   const all = new Tally();
   for (const { tally } of parts) all.merge(tally);
   return all;
 }
 
-function firstOf({ first, firstTime }: Tally): number | null {
+/** The first value as it was stored; null without one. */
+export function firstOf({ first, firstTime }: Tally): number | null {
   return firstTime === Infinity ? null : first;
 }
 
-function lastOf({ last, lastTime }: Tally): number | null {
+/** The last value as it was stored; null without one. */
+export function lastOf({ last, lastTime }: Tally): number | null {
   return lastTime === -Infinity ? null : last;
 }
 
-function secondsOf({ since, until }: View): number {
+/** The length of a view in seconds. */
+export function secondsOf({ since, until }: View): number {
   return (until - since) / 1000;
 }
 

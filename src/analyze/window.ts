@@ -1,8 +1,8 @@
 import { DROPPED, type MetricRecord, TARGET_INFO } from '../record.js';
 import type { Analysis } from './analyzer.js';
-import type { Group } from './groups.js';
 import { countOver, topOf } from './ranking.js';
 import { HistogramSeries } from './window-histograms.js';
+import { type MeasureQuery, measure, type Measurement } from './window-measured.js';
 import { NumberSeries } from './window-numbers.js';
 import {
   readQuestion,
@@ -13,13 +13,12 @@ import {
   type WindowSettings,
 } from './window-options.js';
 import { Plan } from './window-plan.js';
+import { Plans } from './window-plans.js';
+import type { View } from './window-series.js';
+import { mixedOf } from './window-statistics.js';
 import { WindowStreams } from './window-streams.js';
 import { SeriesTree } from './window-tree.js';
 
-/** Lengths of time that are kept added up; whoever asks for more of them in turn has them added up anew. */
-const MOST_VIEWS = 8;
-/** Questions that are remembered. */
-const MOST_PLANS = 64;
 /** What is over stays for this long, so that a view that moves on can still take it away. */
 const SLACK_MS = 10_000;
 const SECOND_MS = 1000;
@@ -44,12 +43,6 @@ export interface WindowCounts {
   readonly series: number;
   /** Cumulative streams whose last point is remembered now. */
   readonly streams: number;
-}
-
-interface KeptView {
-  readonly slot: number;
-  readonly generation: number;
-  used: number;
 }
 
 /**
@@ -77,12 +70,10 @@ export class Window {
   readonly #tree: SeriesTree;
   readonly #streams: WindowStreams;
   readonly #dropped: NumberSeries;
-  readonly #views = new Map<number, KeptView>();
-  readonly #plans = new Map<string, { plan: Plan; version: number; generation: number }>();
+  readonly #plans = new Plans();
   #now = -Infinity;
   #swept = -Infinity;
   #trimmed = -Infinity;
-  #turn = 0;
   readonly #counts = { records: 0, late: 0, ahead: 0, overflow: 0, discarded: 0 };
 
   /**
@@ -146,10 +137,9 @@ export class Window {
     const now = this.#tick();
     const question = readQuestion(query, this.#settings, now);
     const { since, until, top, over } = question;
-    const kept = this.#view(until - since);
-    const view = { slot: kept.slot, since, until };
-    const answer = this.#plan(question, kept.generation).answer(view);
-    this.#dropped.advance(view);
+    const { slot, plan } = this.#plan(String(until - since), question);
+    const view = { slot, since, until };
+    const answer = plan.answer(view);
     return {
       since: new Date(since).toISOString(),
       until: new Date(until).toISOString(),
@@ -164,8 +154,32 @@ export class Window {
       ...(over !== undefined && { over: countOver(answer.groups, over.limit, over.by) }),
       mixed: mixedOf(answer.groups),
       records: answer.records,
-      dropped: this.#dropped.part(view).tally.total,
+      dropped: this.#droppedIn(view),
     };
+  }
+
+  /**
+   * Computes what is wanted of each metric and nothing else, which takes a fraction of the time.
+   *
+   * @internal
+   */
+  _measure({ since, until, groupBy, wanted }: MeasureQuery): Measurement {
+    const now = this.#tick();
+    const question = readQuestion(
+      { since, until, groupBy, metrics: [...wanted.keys()] },
+      this.#settings,
+      now,
+    );
+    // A time that is over has a place of its own: who looks back as well moves nothing to and fro.
+    const range = `${question.until - question.since}${question.until < now ? ' over' : ''}`;
+    const { slot, plan } = this.#plan(range, question);
+    const view = { slot, since: question.since, until: question.until };
+    return { groups: measure(plan.rows, view, wanted), dropped: this.#droppedIn(view) };
+  }
+
+  #droppedIn(view: View): number {
+    this.#dropped.advance(view);
+    return this.#dropped.part(view).tally.total;
   }
 
   /** Takes the time, and forgets once a second what is over. */
@@ -207,39 +221,10 @@ export class Window {
     return this.#streams.advance(record, now);
   }
 
-  /** The place in which all series keep what they added up over a length of time. */
-  #view(lengthMs: number): KeptView {
-    this.#turn += 1;
-    let view = this.#views.get(lengthMs);
-    if (view === undefined) {
-      let slot = this.#views.size;
-      if (slot >= MOST_VIEWS) {
-        const [oldest, { slot: free }] = [...this.#views].reduce((a, b) => (a[1].used <= b[1].used ? a : b));
-        this.#views.delete(oldest);
-        slot = free;
-      }
-      view = { slot, generation: this.#turn, used: this.#turn };
-      this.#views.set(lengthMs, view);
-    }
-    view.used = this.#turn;
-    return view;
-  }
-
-  #plan(question: WindowQuestion, generation: number): Plan {
-    const name = `${question.until - question.since} ${question.name}`;
-    const { version } = this.#tree;
-    let known = this.#plans.get(name);
-    this.#plans.delete(name);
-    if (known?.version !== version || known.generation !== generation) {
-      known = { plan: new Plan(this.#tree.all, this.#settings.keys, question), version, generation };
-    }
-    this.#plans.set(name, known);
-    // The one that was not asked for longest comes first.
-    for (const oldest of this.#plans.keys()) {
-      if (this.#plans.size <= MOST_PLANS) break;
-      this.#plans.delete(oldest);
-    }
-    return known.plan;
+  /** How a question is answered, and the place in which series keep what they added up for it. */
+  #plan(range: string, question: WindowQuestion): ReturnType<Plans['find']> {
+    const make = (): Plan => new Plan(this.#tree.all, this.#settings.keys, question);
+    return this.#plans.find(range, question.name, this.#tree.version, make);
   }
 }
 
@@ -249,17 +234,6 @@ function valueOf({ value }: MetricRecord, before: MetricRecord | 'whole' | 'base
   // A fall without a new start breaks the rules of a counter; what was lost is unknown, so counting starts anew.
   if (before === 'baseline' || value < before.value) return NaN;
   return value === before.value ? 0 : value - before.value;
-}
-
-/** Metrics that come in several types or units; groups of one metric stand together. */
-function mixedOf(groups: readonly Group[]): string[] {
-  const mixed = new Set<string>();
-  let first: Group | undefined;
-  for (const group of groups) {
-    if (first?.metric !== group.metric) first = group;
-    else if (group.type !== first.type || group.unit !== first.unit) mixed.add(group.metric);
-  }
-  return [...mixed];
 }
 
 function wholeSecond(time: number): number {

@@ -1,5 +1,5 @@
-import { createAlerter } from '../alert/alerter.js';
 import type { ChannelContext } from '../alert/channels/config.js';
+import { createAlerter } from '../alert/create-alerter.js';
 import { shown } from '../options.js';
 import { MetricsError } from '../errors.js';
 import { listAlerts } from './alert/list.js';

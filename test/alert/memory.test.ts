@@ -20,7 +20,7 @@ it('remembers no more after a day of agents that come and go than after an hour'
   const engine = new Engine(alerts.rules);
   const channel = new Recorder();
   const dispatch = new Dispatch({
-    ...{ alerts, channels: [channel], memories: new Map(), silences: () => [] },
+    ...{ alerts, channels: [channel], memories: new Map(), engine, silences: () => [] },
     context: { directory: '/nowhere', env: {} },
     host: {
       now: () => now,
@@ -39,8 +39,7 @@ it('remembers no more after a day of agents that come and go than after an hour'
       const agent = `agent-${i + 50 * Math.floor(round / 20)}`;
       windows.add([{ time: now, agent, metric: 'load', value: (i * 13 + round) % 100 }]);
     }
-    engine.evaluate({ now, previous: now - 30_000, analyzeBy: (groupBy) => windows.analyzeBy(groupBy) });
-    dispatch.update(engine);
+    engine.evaluate({ now, previous: now - 30_000, measureBy: (groupBy) => windows.measureBy(groupBy) });
     await dispatch.settle();
     dispatch.forget();
     told += channel.sent.splice(0).length;

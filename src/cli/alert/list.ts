@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { type CurrentAlert, currentAlerts, STATE_FILE } from '../../alert/alerter.js';
+import { type CurrentAlert, currentAlerts } from '../../alert/current.js';
 import { type AlertRules, alertsOf } from '../../alert/rules.js';
-import { loadState } from '../../alert/state-file.js';
+import { loadState, STATE_FILE } from '../../alert/state-file.js';
 import { silenceOf } from '../../alert/silence.js';
 import { readSilences } from '../../alert/silence-file.js';
 import { formatDuration, formatNumber } from '../format.js';

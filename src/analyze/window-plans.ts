@@ -1,0 +1,72 @@
+import type { Plan } from './window-plan.js';
+
+/** Ranges of time that are kept added up; whoever asks for more of them in turn has them added up anew. */
+const MOST_VIEWS = 8;
+/** Questions that are remembered. */
+const MOST_PLANS = 64;
+
+interface KeptView {
+  readonly slot: number;
+  readonly generation: number;
+  used: number;
+}
+
+interface KeptPlan {
+  readonly plan: Plan;
+  readonly version: number;
+  readonly generation: number;
+}
+
+/** The questions that were asked last, and the place in which all series keep what they added up for each of them. */
+export class Plans {
+  readonly #views = new Map<string, KeptView>();
+  readonly #plans = new Map<string, KeptPlan>();
+  #turn = 0;
+
+  /**
+   * Finds how a question was answered the last time.
+   *
+   * @param range - Name of the range of time: the same while it moves on.
+   * @param question - Name of the question.
+   * @param version - Of the series that there are.
+   * @param make - Makes a plan where none is known, or where there are other series since.
+   */
+  find(
+    range: string,
+    question: string,
+    version: number,
+    make: () => Plan,
+  ): { readonly slot: number; readonly plan: Plan } {
+    const { slot, generation } = this.#view(range);
+    const name = `${range} ${question}`;
+    let known = this.#plans.get(name);
+    this.#plans.delete(name);
+    if (known?.version !== version || known.generation !== generation) {
+      known = { plan: make(), version, generation };
+    }
+    this.#plans.set(name, known);
+    // The one that was not asked for longest comes first.
+    for (const oldest of this.#plans.keys()) {
+      if (this.#plans.size <= MOST_PLANS) break;
+      this.#plans.delete(oldest);
+    }
+    return { slot, plan: known.plan };
+  }
+
+  #view(range: string): KeptView {
+    this.#turn += 1;
+    let view = this.#views.get(range);
+    if (view === undefined) {
+      let slot = this.#views.size;
+      if (slot >= MOST_VIEWS) {
+        const [oldest, { slot: free }] = [...this.#views].reduce((a, b) => (a[1].used <= b[1].used ? a : b));
+        this.#views.delete(oldest);
+        slot = free;
+      }
+      view = { slot, generation: this.#turn, used: this.#turn };
+      this.#views.set(range, view);
+    }
+    view.used = this.#turn;
+    return view;
+  }
+}

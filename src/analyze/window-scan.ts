@@ -1,0 +1,52 @@
+import { NumberSeries } from './window-numbers.js';
+import type { NumberPart } from './window-part.js';
+import { Series, type View } from './window-series.js';
+import { Tally } from './window-tally.js';
+import type { AnySeries } from './window-tree.js';
+
+/** Up to so many points in a view are looked at one by one. */
+const MOST_POINTS = 128;
+
+/**
+ * The few points of one group in a view, looked at anew each time. Where many groups are measured that is several times
+ * faster than moving on what each of them added up: it takes longest to fetch what they keep from memory.
+ */
+export class Scan implements NumberPart {
+  readonly tally = new Tally();
+  readonly buckets = undefined;
+  readonly raw = true;
+  readonly #values = new Float64Array(MOST_POINTS);
+  #size = 0;
+  #records = 0;
+
+  /** Nobody asks for them but of up-down counters. */
+  get labels(): never {
+    throw new Error('points that were looked at have no labels');
+  }
+
+  /** Looks at the series of a group; false where it has too many points, or keeps none. */
+  take(series: AnySeries | readonly AnySeries[], view: View): boolean {
+    this.tally.clear();
+    this.#size = 0;
+    this.#records = 0;
+    if (series instanceof NumberSeries) return series.scan(view, this);
+    return (
+      !(series instanceof Series) &&
+      series.every((one) => one instanceof NumberSeries && one.scan(view, this))
+    );
+  }
+
+  /** Takes a point; false where there is no room for another one. */
+  add(time: number, value: number, stored: number): boolean {
+    if (this.#records === MOST_POINTS) return false;
+    this.#records += 1;
+    this.tally.add(time, value, stored);
+    if (!Number.isNaN(value)) this.#values[this.#size++] = value;
+    return true;
+  }
+
+  values(into: Float64Array, from: number): number {
+    into.set(this.#values.subarray(0, this.#size), from);
+    return from + this.#size;
+  }
+}
