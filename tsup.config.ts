@@ -9,10 +9,12 @@ const library = {
   'analyze/index': 'src/analyze/index.ts',
   'alert/index': 'src/alert/index.ts',
   'archive/index': 'src/archive/index.ts',
+  'forward/index': 'src/forward/index.ts',
   'adapters/prometheus/index': 'adapters/prometheus/index.ts',
   'adapters/otlp/index': 'adapters/otlp/index.ts',
   'adapters/newrelic/index': 'adapters/newrelic/index.ts',
   'adapters/datadog/index': 'adapters/datadog/index.ts',
+  'adapters/remote-write/index': 'adapters/remote-write/index.ts',
 };
 
 const common: Options = {
