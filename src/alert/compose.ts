@@ -11,6 +11,17 @@ const REASONS: Readonly<Record<Reason, string>> = {
   forgotten: 'nothing was heard of it for a long time',
 };
 
+/** What templates of annotations can name. */
+export const ANNOTATION_VARIABLES = [
+  'labels',
+  'value',
+  'limit',
+  'severity',
+  'status',
+  'reason',
+  'rule',
+] as const;
+
 /** An alert that somebody may have to be told of, and what it takes to sort it. */
 export interface Told {
   readonly instance: Instance;
@@ -37,7 +48,10 @@ export function composeAlert(instance: Instance, rule: Rule | undefined): Notifi
   const labels = labelsOfAlert(instance, rule);
   const { value, limit, severity } = instance;
   const reason = instance.reason === null ? '' : REASONS[instance.reason];
-  const variables = { labels, value, limit, severity, status, reason, rule: instance.rule };
+  const variables = { labels, value, limit, severity, status, reason, rule: instance.rule } satisfies Record<
+    (typeof ANNOTATION_VARIABLES)[number],
+    unknown
+  >;
   const annotations = Object.entries(rule?.annotations ?? {}).map(
     ([name, template]) => [name, renderTemplate(template, variables)] as const,
   );

@@ -54,6 +54,11 @@ export class Field {
     throw new MetricsError('ERR_METRICS_OPTION', `${this.where} must be ${expected}, got ${got}`);
   }
 
+  /** Says what is wrong with it, where that is more than what was expected and what it is. */
+  problem(message: string): never {
+    throw new MetricsError('ERR_METRICS_OPTION', `${this.where} ${message}`);
+  }
+
   /** The part of a name. */
   at(key: string): Field {
     const { value } = this;
@@ -66,10 +71,7 @@ export class Field {
     if (!isMapping(this.value)) this.bad('a mapping');
     const unknown = Object.keys(this.value).find((key) => !known.includes(key));
     if (unknown === undefined) return;
-    throw new MetricsError(
-      'ERR_METRICS_OPTION',
-      `${this.at(unknown).where} is unknown; there are ${known.join(', ')}`,
-    );
+    this.at(unknown).problem(`is unknown; there are ${known.join(', ')}`);
   }
 
   /** Names and parts of a mapping. */

@@ -1,8 +1,10 @@
 import type { GroupKey } from '../analyze/options.js';
+import { ANNOTATION_VARIABLES } from './compose.js';
 import type { Field } from './field.js';
 import { SEVERITIES, type Severity } from './notification.js';
 import { CONDITION_FIELDS, readCondition } from './read-condition.js';
 import { type Level, NO_DATA, type NoData, type Rule } from './rule.js';
+import { templateProblem } from './template.js';
 
 const DAY_MS = 86_400_000;
 const MAX_FOR_MS = 7 * DAY_MS;
@@ -35,6 +37,11 @@ export function readRule(field: Field): Rule {
   const texts = field.at('annotations').labels(LABEL, 'a letter, then letters, digits and _', 2000);
   for (const name of ['summary', 'description'] as const) {
     if (field.at(name).given) texts[name] = field.at(name).text(undefined, 2000);
+  }
+  for (const name of Object.keys(texts)) {
+    const written = field.at(name).given ? field.at(name) : field.at('annotations').at(name);
+    const problem = templateProblem(texts[name]!, ANNOTATION_VARIABLES);
+    if (problem !== undefined) written.problem(problem);
   }
   const channels = field.at('channels');
   return {

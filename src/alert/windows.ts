@@ -1,5 +1,5 @@
 import type { GroupKey } from '../analyze/options.js';
-import { Window } from '../analyze/window.js';
+import { measureIn, Window } from '../analyze/window.js';
 import type { MetricRecord } from '../record.js';
 import { needsOf } from './condition.js';
 import type { Measure } from './measurements.js';
@@ -46,7 +46,7 @@ export class Windows {
   /** Who answers for rules that group like this. */
   measureBy(groupBy: readonly GroupKey[]): Measure {
     const { window } = this.#parts.get(groupBy.join(' '))!;
-    return (query) => window._measure(query);
+    return (query) => measureIn(window, query);
   }
 }
 

@@ -159,11 +159,12 @@ export class Window {
   }
 
   /**
-   * Computes what is wanted of each metric and nothing else, which takes a fraction of the time.
+   * What {@link measureIn} answers, for this package.
    *
    * @internal
    */
-  _measure({ since, until, groupBy, wanted }: MeasureQuery): Measurement {
+  _measure(query: unknown): unknown {
+    const { since, until, groupBy, wanted } = query as MeasureQuery;
     const now = this.#tick();
     const question = readQuestion(
       { since, until, groupBy, metrics: [...wanted.keys()] },
@@ -174,7 +175,7 @@ export class Window {
     const range = `${question.until - question.since}${question.until < now ? ' over' : ''}`;
     const { slot, plan } = this.#plan(range, question);
     const view = { slot, since: question.since, until: question.until };
-    return { groups: measure(plan.rows, view, wanted), dropped: this.#droppedIn(view) };
+    return { groups: measure(plan.rows, view, wanted), dropped: this.#droppedIn(view) } satisfies Measurement;
   }
 
   #droppedIn(view: View): number {
@@ -226,6 +227,11 @@ export class Window {
     const make = (): Plan => new Plan(this.#tree.all, this.#settings.keys, question);
     return this.#plans.find(range, question.name, this.#tree.version, make);
   }
+}
+
+/** Computes what is wanted of each metric and nothing else, which takes a fraction of the time. */
+export function measureIn(window: Window, query: MeasureQuery): Measurement {
+  return window._measure(query) as Measurement;
 }
 
 /** What counts of a number; NaN where nothing does. */

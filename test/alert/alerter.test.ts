@@ -208,6 +208,62 @@ ${LOAD.split('\n').slice(2).join('\n')}`;
   });
 });
 
+describe('a round', () => {
+  it('tells nobody twice, however long it takes', async () => {
+    const { open, emit, clock, channel } = await setup(
+      LOAD.replace('above: 70', 'above: 70, repeatInterval: 1s').replace(
+        'rules:',
+        'grouping: { by: [agent] }\nrules:',
+      ),
+    );
+    const alerter = await open();
+    // each message takes so long that the one before it is due again
+    channel.answer = () => {
+      clock.now += 2000;
+      return { outcome: 'sent' };
+    };
+    for (let i = 0; i < 5; i += 1) emit({ agent: `agent-${i}`, value: 71 });
+    expect(await alerter.round()).toBe(true);
+    expect(channel.sent.map(({ groupLabels }) => groupLabels['agent']).sort()).toEqual(
+      Array.from({ length: 5 }, (_, i) => `agent-${i}`),
+    );
+    channel.take();
+    expect(await alerter.round()).toBe(true);
+    expect(channel.take()).toHaveLength(5);
+  });
+
+  it('ends also where a channel wants everything again at once', async () => {
+    const mirror = new Recorder('mirror', 0);
+    const { open, emit, clock } = await setup(LOAD);
+    const alerter = await open(LOAD, { channels: [mirror] });
+    mirror.answer = () => {
+      clock.now += 2000;
+      return { outcome: 'sent' };
+    };
+    for (let i = 0; i < 120; i += 1) emit({ agent: `agent-${i}`, value: 71 });
+    await alerter.round();
+    expect(mirror.sent.map(({ total }) => total)).toEqual([50, 50, 20]);
+  });
+
+  it('tries no channel again that failed, although others take their time', async () => {
+    const broken = new Recorder('broken');
+    let asked = 0;
+    broken.answer = () => {
+      asked += 1;
+      return { outcome: 'retry', reason: '500' };
+    };
+    const { open, emit, clock, channel } = await setup(LOAD);
+    channel.answer = () => {
+      clock.now += 120_000;
+      return { outcome: 'sent' };
+    };
+    const alerter = await open(LOAD, { channels: [broken, channel] });
+    emit({ value: 71 });
+    expect(await alerter.round()).toBe(false);
+    expect(asked).toBe(1);
+  });
+});
+
 describe('channels that fail', () => {
   it('are asked again, with the same id, after as long as they said, also by the next alerter', async () => {
     const { open, emit, clock, channel, events } = await setup(LOAD);

@@ -50,6 +50,18 @@ describe('rules that are wrong', () => {
       'a.yaml:6: rules[0].channels[0] must be a channel, and none is defined',
     ],
     [
+      'metric: load\nabove: 1\nsummary: "{{ agent }} is slow"',
+      'a.yaml:6: rules[0].summary has {{ agent }}, and there are labels, value, limit, severity, status, reason, rule',
+    ],
+    [
+      'metric: load\nabove: 1\ndescription: "{{ labels.agent is slow"',
+      'a.yaml:6: rules[0].description has {{ without }}',
+    ],
+    [
+      'metric: load\nabove: 1\nannotations:\n  runbook: x\n  team: "{{ $labels.team }}"',
+      'a.yaml:8: rules[0].annotations.team has {{ $labels.team }}, and there are labels',
+    ],
+    [
       'all: [{ metric: a, above: 1 }, { metric: b }]',
       'a.yaml:4: rules[0].all[1] must be a condition with exactly one',
     ],
@@ -189,7 +201,7 @@ expect: [{ at: ${at}, rule: R, alerts: [${alerts}] }]`;
 
   it('render templates; what is missing renders as nothing', async () => {
     const rules =
-      'metric: m\nabove: 3\ngroupBy: [agent]\nsummary: "{{ labels.agent }} at {{value}}{{ labels.nobody }}{{ x.y.z }}, {{ labels.__proto__ }}"';
+      'metric: m\nabove: 3\ngroupBy: [agent]\nsummary: "{{ labels.agent }} at {{value}}{{ labels.nobody }}{{ labels.y.z }}, {{ labels.__proto__ }}"';
     const test = `
 series: [{ metric: m, agent: 7, values: '4.56789' }]
 expect: [{ at: 0s, rule: R, alerts: [{ severity: warning, labels: { agent: agent-7 }, annotations: { summary: "agent-7 at 4.568, " } }] }]`;
