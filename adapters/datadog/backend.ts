@@ -43,6 +43,7 @@ class DatadogBackend implements Backend {
   readonly name = 'datadog';
   readonly temporality = 'delta';
   readonly limits = LIMITS;
+  readonly resolutionMs = 1000;
   readonly #settings: DatadogSettings;
   readonly #headers: Readonly<Record<string, string>>;
 

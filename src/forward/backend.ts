@@ -41,6 +41,12 @@ export interface Backend {
   readonly temporality: 'delta' | 'cumulative';
   readonly limits: BackendLimits;
   /**
+   * Of a series and so many milliseconds the backend keeps one value, the last: no two intervals end in them.
+   *
+   * @defaultValue 1
+   */
+  readonly resolutionMs?: number | undefined;
+  /**
    * Makes requests out of points. Pure: the same points make the same bytes, or a repeat would not be harmless.
    *
    * @param points - Not more than one request may hold. What the backend has no form for is left out of every request.

@@ -238,7 +238,7 @@ export class Forwarder {
   /** Tells everything there is, and ends the interval that is open. */
   async #flush(signals: DeliverySignals): Promise<boolean> {
     if (!(await this.#deliver(signals))) return false;
-    const end = this.#settings.now();
+    let end = this.#settings.now();
     for (;;) {
       const look = await this.#advance(end, signals);
       if (look === 'over') return false;
@@ -250,6 +250,14 @@ export class Forwarder {
       }
       // What was told of a time cannot be told of it again.
       if (end <= (this.#intake.toldAt ?? -Infinity)) return true;
+      const { resolutionMs = 1 } = this.#settings.backend;
+      const next = nextAfter(this.#intake.toldAt ?? -Infinity, resolutionMs);
+      if (end < next) {
+        // told now it would take the place of what was told before
+        await pause(next - end, signals.over);
+        end = next;
+        continue;
+      }
       this.#intake.openUntil(this.#intervalEnd(end));
       return this.#tell(this.#intake.tell(end), signals, end);
     }
@@ -285,7 +293,7 @@ export class Forwarder {
   /** The first end of an interval behind a time. */
   #intervalEnd(time: number): number {
     const { intervalMs } = this.#settings;
-    return (Math.floor(time / intervalMs) + 1) * intervalMs;
+    return nextAfter(time, intervalMs);
   }
 
   /** Saves what is told, and tells it. */
@@ -368,6 +376,11 @@ export class Forwarder {
       // A listener that throws must not end the forwarding.
     }
   }
+}
+
+/** The first multiple behind a time. */
+function nextAfter(time: number, ms: number): number {
+  return (Math.floor(time / ms) + 1) * ms;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

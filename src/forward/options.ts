@@ -228,7 +228,7 @@ export function forwarderSettings(options: ForwarderOptions): ForwarderSettings 
     from: wordOption('from', options.from, 'start', ['start', 'end']),
     gauges: new Map(Object.entries(options.gauges ?? {}).map(checkRule)),
     selection: selectionOf(options),
-    intervalMs: ms('intervalMs', 10_000, 100, 3_600_000),
+    intervalMs: ms('intervalMs', 10_000, Math.max(100, backend.resolutionMs ?? 1), 3_600_000),
     graceMs: ms('graceMs', 1000, 0, 60_000),
     gaugeMaxAgeMs: ms('gaugeMaxAgeMs', 300_000, 1, 2 ** 31 - 1),
     resendMs: ms('resendMs', 60_000, 100, 2 ** 31 - 1),
