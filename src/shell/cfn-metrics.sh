@@ -6,6 +6,7 @@
 #   analyze_metrics [--since 30s ...]
 #   sync_metrics_to_disk, rotate_metrics [--archive DIRECTORY ...]
 #   check_metrics_health, check_memory_usage [--dir DIRECTORY ...]
+#   run_coordination [--agents N --duration TIME ...]
 #
 # and the hooks of a coordinator:
 #
@@ -39,6 +40,7 @@ case ${BASH_VERSION-} in
     check_alerts() { return 0; }
     check_metrics_health() { return 0; }
     check_memory_usage() { return 0; }
+    run_coordination() { return 0; }
     after_agent_spawn() { return 0; }
     after_message_sent() { return 0; }
     after_task_complete() { return 0; }
@@ -90,6 +92,14 @@ check_alerts() { _cfn_run check_alerts alert --once "$@"; }
 # with 1 where something is.
 check_metrics_health() { _cfn_run check_metrics_health doctor "$@"; }
 check_memory_usage() { _cfn_run check_memory_usage doctor "$@"; }
+
+# Runs a coordination of simulated agents, who store their metrics where all others do, and prints how many milliseconds
+# it took: `cfn-metrics simulate --quiet --dir` with that directory.
+run_coordination() {
+  local _cfn_dir _cfn_name=run_coordination
+  if ! _cfn_set_dir; then return 1; fi
+  _cfn_run run_coordination simulate --quiet --dir "$_cfn_dir" "$@"
+}
 
 # The hooks of a coordinator say nothing and return 0 whatever happens; what they could not store is counted as that of
 # emit_metric is. AGENT is CFN_AGENT_ID where it is not named, else host and process.

@@ -51,6 +51,7 @@ while read -r agent round reports last; do
   received=$((received + 1))
   work "$loops"
   # the memory of a task, kept until the next one
+  # shellcheck disable=SC2034 # it is there to be there
   if ((loops > 0)); then printf -v memory '%65536s' "$round"; fi
   for (( ; reports > 0; reports--)); do
     rate=1

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
+import { CLI } from '../cli/run.js';
 import { bash, EMIT, run, storedRecords } from './bash.js';
 
 /** Agent, metric, value and unit of each record, in the order of their metrics. */
@@ -68,6 +69,45 @@ describe('hooks of a coordinator', () => {
     expect(stored(directory)).toEqual([
       'agent-1 coordination_time_ms 2 ms',
       'agent-1 message_delivery_rate 3 1',
+    ]);
+  });
+});
+
+describe('run_coordination', () => {
+  const options = '--agents 12 --duration 300ms --task-cpu 0s --node-processes 2';
+
+  it('stores the metrics of simulated agents where those of all agents are, and prints how long it took', () => {
+    const directory = temporaryDirectory();
+    const env = { CFN_METRICS_DIR: directory, CFN_METRICS_CLI: CLI };
+    const script = `set -euo pipefail; IFS=:; source "$LIBRARY"
+      took=$(run_coordination ${options} --metrics-enabled)
+      printf '%s\n' "$took"; cat "$CFN_METRICS_DIR"/cfn-metrics-*.jsonl | wc -l
+      run_coordination ${options} --no-metrics
+      cat "$CFN_METRICS_DIR"/cfn-metrics-*.jsonl | wc -l`;
+    const { status, stdout, stderr } = bash(script, { env });
+    expect([status, stderr]).toEqual([0, '']);
+    const [took, records, without, still] = stdout.trim().split('\n').map(Number);
+    expect(took).toBeGreaterThanOrEqual(300);
+    expect(without).toBeGreaterThanOrEqual(300);
+    // three metrics of each agent
+    expect(records).toBeGreaterThanOrEqual(36);
+    expect(still).toBe(records);
+    expect(new Set(storedRecords(directory).map(({ agent }) => agent)).size).toBe(12);
+  });
+
+  it('says in one line what is wrong', () => {
+    const env = { CFN_METRICS_DIR: '/no/such/place', CFN_METRICS_CLI: CLI };
+    expect(bash('run_coordination', { env })).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'run_coordination: CFN_METRICS_DIR must be a directory that exists, got /no/such/place\n',
+    });
+    const bad = bash('run_coordination --agents 0', {
+      env: { ...env, CFN_METRICS_DIR: temporaryDirectory() },
+    });
+    expect([bad.status, bad.stderr]).toEqual([
+      2,
+      'cfn-metrics: --agents must be a whole number from 1 to 10000, got "0"\n',
     ]);
   });
 });

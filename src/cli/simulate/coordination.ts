@@ -3,8 +3,8 @@ import type { AgentProcess } from './agent-process.js';
 import type { Measurements, Phase } from './measurements.js';
 import type { Simulation } from './options.js';
 
-/** How long a round may last when the time is over; who has not acknowledged by then has lost a message. */
-const GRACE_MS = 10_000;
+/** How much longer than others a round may last when the time is over; who has not acknowledged by then never will. */
+const GRACE_MS = 5000;
 /** Reports that an agent can be asked for at once. */
 const MOST_REPORTS = 100;
 const POLL_MS = 100;
@@ -80,7 +80,7 @@ export class Coordination {
 
   /** Waits until all agents have done their first task. */
   async welcomed(signal: AbortSignal): Promise<void> {
-    const limit = performance.now() + GRACE_MS;
+    const limit = performance.now() + this.#patienceMs();
     await this.#settled(() => (signal.aborted ? 0 : limit));
   }
 
@@ -100,7 +100,7 @@ export class Coordination {
     stop.addEventListener('abort', onStop, { once: true });
     for (let round = 1, at = begin; ; round += 1) {
       this.#broadcast(round, at - begin, intervalMs);
-      const complete = await this.#settled(() => endAt + GRACE_MS);
+      const complete = await this.#settled(() => endAt + this.#patienceMs());
       const now = performance.now();
       if (complete) this.#measurements.rounds.add(now - at);
       onRound(now - begin);
@@ -135,6 +135,12 @@ export class Coordination {
     for (; agent.reportAt < untilMs && due < MOST_REPORTS; agent.reportAt += reportEveryMs) due += 1;
     agent.reportAt = Math.max(agent.reportAt, untilMs - reportEveryMs);
     return due;
+  }
+
+  /** As long as several rounds; before the first one nobody knows more than how long its tasks are. */
+  #patienceMs(): number {
+    const { agents, taskMs } = this.#simulation;
+    return GRACE_MS + 3 * (this.#measurements.rounds.quantile(1) ?? agents * taskMs);
   }
 
   #send(agent: Agent, round: number, reports: number): void {

@@ -5,7 +5,7 @@ import { type AgentCommand, AgentProcess } from './agent-process.js';
 /** Who has not said by then that it is ready is killed. */
 const READY_WITHIN_MS = 60_000;
 /** Who has not ended by then is killed. */
-const END_WITHIN_MS = 10_000;
+const END_WITHIN_MS = 5000;
 
 /** All processes of agents. */
 export class Crew {

@@ -58,7 +58,7 @@ export function reportLines(result: SimulationResult, style: Style): string[] {
         `${whole(records.emitted)} emitted, ${whole(records.stored)} stored: ${good(records.deliveryPercent)}; ` +
           `${whole(records.agentsSeen)} of ${whole(result.agents)} agents seen`,
       ),
-      line('dropped', dropped(records.dropped)),
+      line('dropped', dropped(records)),
       line('shards', balance(result)),
       line('overhead', overhead(result)),
       more(overheadWithStart(result)),
@@ -127,9 +127,13 @@ function times({ coordination, messages, emission, metrics }: SimulationResult, 
   );
 }
 
-function dropped(reasons: Readonly<Record<string, number>>): string {
-  const all = Object.entries(reasons).filter(([, count]) => count > 0);
-  return all.length === 0 ? 'none' : all.map(([reason, count]) => `${whole(count)} ${reason}`).join(', ');
+function dropped({ dropped: reasons, emitted, acknowledged }: SimulationResult['records']): string {
+  const told = Object.entries(reasons).filter(([, count]) => count > 0);
+  const untold = emitted - acknowledged - told.reduce((sum, [, count]) => sum + count, 0);
+  const all = told.map(([reason, count]) => `${whole(count)} ${reason}`);
+  // Reasons are records, and where none can be stored these cannot be either.
+  if (untold > 0) all.push(`${whole(untold)} for reasons that could not be stored`);
+  return all.length === 0 ? 'none' : all.join(', ');
 }
 
 function balance({ shards }: SimulationResult): string {
