@@ -35,6 +35,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'serve the metrics of all agents to Prometheus, on one port',
     load: async () => (await import('./serve.js')).serveCommand,
   },
+  forward: {
+    summary: 'forward the metrics of all agents to OTLP, Datadog, New Relic, Prometheus, …',
+    load: async () => (await import('./forward.js')).forwardCommand,
+  },
   alert: {
     summary: 'evaluate rules over what agents store, and tell the console, a log, Slack, PagerDuty, …',
     load: async () => (await import('./alert.js')).alertCommand,

@@ -29,7 +29,7 @@ export interface SettingFlags extends ArchiveFlags {
   readonly shards?: string | undefined;
 }
 
-const KEYS = ['directory', 'shards', 'agent', 'alerts', ...ARCHIVE_KEYS];
+const KEYS = ['directory', 'shards', 'agent', 'alerts', 'forward', ...ARCHIVE_KEYS];
 
 /**
  * Reads all settings: a flag goes before the environment, that before the config file, that before the default.

@@ -3,7 +3,7 @@ import { temporaryDirectory } from '../support/directory.js';
 import manifest from '../../package.json' with { type: 'json' };
 import { cli, shell, store } from './run.js';
 
-const COMMANDS = ['analyze', 'tail', 'up', 'doctor', 'simulate', 'init'];
+const COMMANDS = ['analyze', 'tail', 'forward', 'up', 'doctor', 'simulate', 'init'];
 
 describe('help', () => {
   it.each(COMMANDS)('of %s ends with an example', (command) => {
@@ -28,15 +28,18 @@ describe('help', () => {
 
 describe('bad usage is one line that names it, and exit code 2', () => {
   it.each([
-    [[], 'which command? One of analyze, watch, cat, tail, archive, serve, alert, up, doctor, simulate, init, help'],
+    [
+      [],
+      'which command? One of analyze, watch, cat, tail, archive, serve, forward, alert, up, doctor, simulate, init, help',
+    ],
     [['analyse'], 'unknown command "analyse"; did you mean analyze?'],
     [
       ['frobnicate'],
-      'unknown command "frobnicate"; there are analyze, watch, cat, tail, archive, serve, alert, up, doctor, simulate, init, help',
+      'unknown command "frobnicate"; there are analyze, watch, cat, tail, archive, serve, forward, alert, up, doctor, simulate, init, help',
     ],
     [
       ['__proto__'],
-      'unknown command "__proto__"; there are analyze, watch, cat, tail, archive, serve, alert, up, doctor, simulate, init, help',
+      'unknown command "__proto__"; there are analyze, watch, cat, tail, archive, serve, forward, alert, up, doctor, simulate, init, help',
     ],
     [['--verison'], 'unknown option "--verison"; there are'],
     [['help', 'tial'], 'unknown command "tial"; did you mean tail?'],

@@ -1,0 +1,92 @@
+import type { Backend } from '../../forward/backend.js';
+
+/** What the command line says of where points go; each kind has other names for it. */
+export interface TargetFlags {
+  readonly url?: string | undefined;
+  readonly preset?: string | undefined;
+  readonly user?: string | undefined;
+  readonly token?: string | undefined;
+  readonly tenant?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A kind of backend. */
+export interface BackendKind {
+  /** For people: what it is, and which variables it reads. */
+  readonly purpose: string;
+  /** The option that a flag is; a flag that is missing here means nothing to it. */
+  readonly flags: Readonly<Partial<Record<keyof TargetFlags, string>>>;
+  /** The options that its section of the config file may have. */
+  readonly options: readonly string[];
+  /**
+   * Makes it.
+   *
+   * @param options - What flags and config file say; what is undefined was not said.
+   * @param flags - Which of these are from flags, and go before the environment.
+   */
+  readonly create: (
+    options: Readonly<Record<string, unknown>>,
+    flags: Readonly<Record<string, unknown>>,
+    env: NodeJS.ProcessEnv,
+  ) => Promise<{ readonly backend: Backend; readonly timeoutMs?: number | undefined }>;
+}
+
+/** All there are, by the name that `--to` takes. Each is loaded when it is wanted. */
+export const BACKENDS: Readonly<Record<string, BackendKind>> = {
+  otlp: {
+    purpose: 'a Collector, Honeycomb, Grafana Cloud, … (OTEL_EXPORTER_OTLP_*)',
+    flags: {
+      ...{ url: 'endpoint', preset: 'preset', user: 'user', token: 'token', tenant: 'tenant' },
+      headers: 'headers',
+    },
+    options: [
+      ...['preset', 'endpoint', 'metricsEndpoint', 'headers', 'user', 'token', 'tenant', 'protocol'],
+      ...['compression', 'temporality', 'agents'],
+    ],
+    create: async (config, flags, env) => {
+      const { createOtlpBackend, otlpEnvironment } = await import('../../../adapters/otlp/index.js');
+      const { options, timeoutMs } = otlpEnvironment(env);
+      return { backend: await createOtlpBackend({ ...config, ...options, ...flags }), timeoutMs };
+    },
+  },
+  datadog: {
+    purpose: 'Datadog (DD_API_KEY, DD_SITE, DD_URL)',
+    flags: { url: 'endpoint', token: 'apiKey' },
+    options: [...['apiKey', 'site', 'endpoint', 'apiVersion', 'distributions', 'buckets', 'resourceTags']],
+    create: async (config, flags, env) => {
+      const { createDatadogBackend, datadogEnvironment } = await import('../../../adapters/datadog/index.js');
+      const options = { ...config, ...datadogEnvironment(env), ...flags };
+      return { backend: createDatadogBackend(options as Parameters<typeof createDatadogBackend>[0]) };
+    },
+  },
+  newrelic: {
+    purpose: 'New Relic (NEW_RELIC_LICENSE_KEY)',
+    flags: { url: 'endpoint', token: 'licenseKey' },
+    options: ['licenseKey', 'region', 'endpoint', 'agents'],
+    create: async (config, flags, env) => {
+      const { createNewRelicBackend, newRelicEnvironment } =
+        await import('../../../adapters/newrelic/index.js');
+      const options = { ...config, ...newRelicEnvironment(env), ...flags };
+      return { backend: await createNewRelicBackend(options as Parameters<typeof createNewRelicBackend>[0]) };
+    },
+  },
+  'prometheus-remote-write': {
+    purpose:
+      'Prometheus, VictoriaMetrics, Mimir, Grafana Cloud (CFN_METRICS_REMOTE_WRITE_URL, _USER, _TOKEN, _TENANT)',
+    flags: {
+      ...{ url: 'url', preset: 'preset', user: 'user', token: 'token', tenant: 'tenant' },
+      headers: 'headers',
+    },
+    options: ['url', 'preset', 'user', 'token', 'tenant', 'headers', 'prefix', 'labels', 'maxAgeMs'],
+    create: async (config, flags, env) => {
+      const { createRemoteWriteBackend, remoteWriteEnvironment } =
+        await import('../../../adapters/remote-write/index.js');
+      const options = { url: undefined, ...config, ...remoteWriteEnvironment(env), ...flags };
+      return {
+        backend: createRemoteWriteBackend(
+          options as unknown as Parameters<typeof createRemoteWriteBackend>[0],
+        ),
+      };
+    },
+  },
+};
