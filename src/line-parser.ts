@@ -1,27 +1,12 @@
+import { matches, millisOf, secondOf, viewOf } from './line-bytes.js';
+import { type Head, LinePieces } from './line-pieces.js';
 import { parseRecord, parseTime } from './parse.js';
 import { recordOf, type RecordSeries } from './points.js';
-import {
-  agentProblem,
-  type MetricRecord,
-  recordProblem,
-  START_TEXT,
-  TIMESTAMP_END,
-  TIMESTAMP_START,
-} from './record.js';
+import { type MetricRecord, START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from './record.js';
 
 /** Lines that are no longer than this are worth remembering piece by piece. */
 const MAX_CACHED_CHARS = 512;
-/**
- * Characters of the pieces that are remembered of each kind; with more it starts anew, so that memory stays bounded.
- *
- * @remarks
- * Enough for 40,000 series. Those that take turns and do not fit cost seven times as much each: bench/window.mjs.
- */
-const MAX_REMEMBERED_CHARS = 4_194_304;
 
-const BEFORE_AGENT = '","agent":"';
-/** A head whose strings stand for themselves; of the agent more has to be checked. */
-const PLAIN_HEAD = /^","agent":"([^"\\]+)","metric":"([A-Za-z][A-Za-z0-9_./-]{0,254})","value":$/;
 const BEFORE_VALUE = '","value":';
 /** From the start of a line to the end of the date, `T` included. */
 const DAY_CHARS = TIMESTAMP_START + 11;
@@ -30,54 +15,7 @@ const NEWLINE = 0x0a;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
-const COLON = 0x3a;
 const LETTER_Z = 0x5a;
-
-/** What stands between a timestamp and its value, and what that means. */
-interface Head {
-  readonly bytes: DataView;
-  readonly agent: string;
-  readonly metric: string;
-  /** The series of all tails that were seen behind it. */
-  readonly series: Map<Tail, RecordSeries>;
-  /** What followed the value the last time: most often what follows it now. */
-  tail: Tail | undefined;
-  /** The series of both. */
-  current: RecordSeries | undefined;
-  /** The head of the line after this one the last time. */
-  next: Head | undefined;
-}
-
-/** What follows a value up to the end of the line, newline included, and what that means. */
-interface Tail {
-  readonly bytes: DataView;
-  readonly fields: Pick<MetricRecord, 'unit' | 'type' | 'attributes' | 'scope' | 'writer'>;
-}
-
-/** What was understood of pieces of lines, by their text. */
-class Pieces<T> {
-  readonly #pieces = new Map<string, T>();
-  #chars = 0;
-
-  /** Whether remembering one more forgets all before it. */
-  get full(): boolean {
-    return this.#chars >= MAX_REMEMBERED_CHARS;
-  }
-
-  get(text: string): T | undefined {
-    return this.#pieces.get(text);
-  }
-
-  remember(text: string, piece: T): T {
-    if (this.full) {
-      this.#pieces.clear();
-      this.#chars = 0;
-    }
-    this.#pieces.set(text, piece);
-    this.#chars += text.length;
-    return piece;
-  }
-}
 
 /**
  * Parses many lines, most of them in canonical form.
@@ -89,8 +27,7 @@ class Pieces<T> {
  * there is no line that one of them takes and the other does not.
  */
 export class LineParser {
-  readonly #heads = new Pieces<Head>();
-  readonly #tails = new Pieces<Tail>();
+  readonly #pieces = new LinePieces();
   readonly #jsonNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(this.#bytes.buffer, 0, 0);
@@ -169,7 +106,7 @@ export class LineParser {
     this.#end = tailStart + tail.bytes.byteLength;
     this.#timeFound = time;
     this.#valueFound = value;
-    return head.current;
+    return head.series;
   }
 
   /**
@@ -236,14 +173,10 @@ export class LineParser {
     const valueEnd = this.#jsonNumber.lastIndex;
     const time = this.#time(line, start);
     if (Number.isNaN(time) || Number.isNaN(value)) return undefined;
-    const head = this.#head(line.slice(TIMESTAMP_END, valueStart));
-    const tail = this.#tail(line.slice(valueEnd));
-    if (head === undefined || tail === undefined) return undefined;
-    if (this.#last !== undefined) this.#last.next = head;
-    head.tail = tail;
-    head.current = seriesOf(head, tail);
+    const head = this.#pieces.learn(line.slice(TIMESTAMP_END, valueStart), line.slice(valueEnd), this.#last);
+    if (head === undefined) return undefined;
     this.#last = head;
-    return recordOf(head.current, time, value);
+    return recordOf(head.series!, time, value);
   }
 
   /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. Most often it is that of the line before. */
@@ -274,133 +207,9 @@ export class LineParser {
     }
     return this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
   }
-
-  #head(text: string): Head | undefined {
-    const known = this.#heads.get(text);
-    if (known !== undefined) return known;
-    const identity = plainHead(text) ?? parseHead(text);
-    if (identity === undefined) return undefined;
-    const { agent, metric } = identity;
-    // What starts anew must not be reached from what was before, or memory would not be bounded.
-    if (this.#heads.full) this.#last = undefined;
-    return this.#heads.remember(text, {
-      bytes: viewOf(text),
-      agent,
-      metric,
-      series: new Map(),
-      tail: undefined,
-      current: undefined,
-      next: undefined,
-    });
-  }
-
-  #tail(text: string): Tail | undefined {
-    const known = this.#tails.get(text);
-    if (known !== undefined) return known;
-    // Points with a start, counts and the like differ each time: not worth remembering.
-    const json = text.includes('"start":')
-      ? undefined
-      : parseObject(text.startsWith(',') ? `{${text.slice(1)}` : `{${text}`);
-    if (json === undefined) return undefined;
-    const { unit, type, attributes, scope, writer, ...others } = json;
-    if (Object.keys(others).length > 0) return undefined;
-    const fields = { unit, type, attributes, scope, writer } as Tail['fields'];
-    if (recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...fields }) !== undefined)
-      return undefined;
-    return this.#tails.remember(text, { bytes: viewOf(`${text}\n`), fields });
-  }
-}
-
-type HeadFields = Pick<MetricRecord, 'agent' | 'metric'>;
-
-/** What a head without escapes says: nearly all heads there are, in a fifth of the time. */
-function plainHead(text: string): HeadFields | undefined {
-  const [, agent, metric] = PLAIN_HEAD.exec(text) ?? [];
-  return agent === undefined || agentProblem(agent) !== undefined ? undefined : { agent, metric: metric! };
-}
-
-function parseHead(text: string): HeadFields | undefined {
-  const json = text.startsWith(BEFORE_AGENT) ? parseObject(`{${text.slice(2)}0}`) : undefined;
-  if (json === undefined || Object.keys(json).join() !== 'agent,metric,value') return undefined;
-  const { agent, metric } = json as { agent: string; metric: string };
-  return recordProblem({ time: 0, value: 0, agent, metric }) === undefined ? { agent, metric } : undefined;
-}
-
-/** The one object that stands for what both say. */
-function seriesOf(head: Head, tail: Tail): RecordSeries {
-  let series = head.series.get(tail);
-  if (series === undefined) {
-    const { agent, metric } = head;
-    const { unit, type, attributes, scope, writer } = tail.fields;
-    series = { agent, metric, unit, type, attributes, scope, writer };
-    head.series.set(tail, series);
-  }
-  return series;
-}
-
-function viewOf(text: string): DataView {
-  const bytes = Buffer.from(text);
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
-/**
- * Whether the bytes at an offset are these, compared eight at a time: that is ten times as fast as comparing strings.
- *
- * @remarks
- * Two doubles are equal when their bytes are, but for NaN, which with its highest byte last no UTF-8 makes, and which is
- * never equal; and for zeros, which no JSON has.
- */
-function matches(view: DataView, start: number, bytes: DataView): boolean {
-  const length = bytes.byteLength;
-  if (start + length > view.byteLength) return false;
-  if (length < 8) return sameBytes(view, start, bytes);
-  for (let at = 0; at + 8 <= length; at += 8) {
-    if (view.getFloat64(start + at, true) !== bytes.getFloat64(at, true)) return false;
-  }
-  // The last eight overlap with those before.
-  return view.getFloat64(start + length - 8, true) === bytes.getFloat64(length - 8, true);
-}
-
-function sameBytes(view: DataView, start: number, bytes: DataView): boolean {
-  for (let at = 0; at < bytes.byteLength; at += 1) {
-    if (view.getUint8(start + at) !== bytes.getUint8(at)) return false;
-  }
-  return true;
-}
-
-/** Reads `hh:mm:ss` as milliseconds; NaN where it is none. */
-function secondOf(view: DataView, at: number): number {
-  const hours = twoDigits(view, at);
-  const minutes = twoDigits(view, at + 3);
-  const seconds = twoDigits(view, at + 6);
-  const marks = view.getUint8(at + 2) === COLON && view.getUint8(at + 5) === COLON;
-  if (!marks || !(hours < 24) || !(minutes < 60) || !(seconds < 60)) return NaN;
-  return ((hours * 60 + minutes) * 60 + seconds) * 1000;
-}
-
-/** Reads `.mmm`; NaN where it is none. */
-function millisOf(view: DataView, at: number): number {
-  return view.getUint8(at) === POINT ? twoDigits(view, at + 1) * 10 + digitAt(view, at + 3) : NaN;
-}
-
-function twoDigits(view: DataView, at: number): number {
-  return digitAt(view, at) * 10 + digitAt(view, at + 1);
-}
-
-function digitAt(view: DataView, at: number): number {
-  const digit = view.getUint8(at) - ZERO;
-  return digit >= 0 && digit <= 9 ? digit : NaN;
 }
 
 function finite(literal: string): number {
   const value = literal === '' ? NaN : Number(literal);
   return Number.isFinite(value) ? value : NaN;
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineParser } from '../src/line-parser.js';
@@ -240,12 +242,33 @@ describe('numbers on the fast path', () => {
 });
 
 it('remembers no more than so many series, and reads all there are', () => {
+  const collect = exposedGc();
+  const used = (): number => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return (heapUsed + external) / 1e6;
+  };
   const parser = new LineParser();
-  for (let i = 0; i < 10_000; i += 1) {
-    const line = formatRecord({ ...plain, agent: `a${i}`, attributes: { i } }).slice(0, -1);
-    expect(parseAsLine(parser, line)).toMatchObject({ agent: `a${i}`, attributes: { i } });
+  const long = 'x'.repeat(350);
+  const before = used();
+  for (let i = 0; i < 120_000; i += 1) {
+    // one head with ever new tails, then ever new heads
+    const line = formatRecord({ ...plain, agent: `a${i < 60_000 ? 0 : i}`, attributes: { i, long } }).slice(
+      0,
+      -1,
+    );
+    const record = parseAsLine(parser, line);
+    if (record?.attributes?.['i'] !== i) expect(record).toMatchObject({ attributes: { i } });
   }
+  // all of them would take 300 MB
+  expect(used() - before).toBeLessThan(120);
+  expect(parseAsLine(parser, formatRecord(plain).slice(0, -1))).toMatchObject(plain);
 });
+
+function exposedGc(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+}
 
 describe('agentId', () => {
   it.each([
