@@ -3,7 +3,7 @@ import { parseName, type SegmentName } from '../store/shard.js';
 import type { Catalog, PlainCopy } from './catalog.js';
 import { SOURCE } from './entry.js';
 import { removeFile, renameFile, replaceDurably, syncDirectory } from './io.js';
-import { firstTime } from './ram.js';
+import { firstTime } from '../store/first-time.js';
 import type { Source } from './source.js';
 
 /** The UTC date of a time, `YYYYMMDD`. */

@@ -1,4 +1,5 @@
-import { firstTime, type RamFile } from './ram.js';
+import { firstTime } from '../store/first-time.js';
+import type { RamFile } from './ram.js';
 import { isDue } from './rotation.js';
 import { throwFirst, type Workspace } from './workspace.js';
 

@@ -7,21 +7,20 @@ import {
   linkSync,
   lstatSync,
   openSync,
-  readSync,
   renameSync,
   rmSync,
   type Stats,
-  statSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MetricsError } from '../errors.js';
-import type { MetricRecord } from '../record.js';
 import { fileProblem } from './directory.js';
-import { LineDecoder } from './lines.js';
+import { firstTime } from './first-time.js';
 import { type FileLock, loadLockOrCommand } from './lock.js';
-import { listSegments } from './segments.js';
-import { liveName, sealedName, type SegmentName } from './shard.js';
+import { SealerLock } from './seal-lock.js';
+import { SegmentGrowth } from './segment-growth.js';
+import { listSegments, sameFile } from './segments.js';
+import { liveName, sealedName } from './shard.js';
 
 /** What a {@link Sealer} can be told; every field is optional. */
 export interface SealerOptions {
@@ -33,12 +32,8 @@ export interface SealerOptions {
   readonly lock?: FileLock | undefined;
 }
 
-/** Held by the one sealer of a directory. */
-export const SEALER_LOCK = 'cfn-metrics.seal.lock';
 /** How often the exclusive lock is tried while appenders are at work. */
 const TRY_MS = 5;
-/** How much of a file is searched for its first record. */
-const HEAD_BYTES = 131_072;
 
 /**
  * Replaces live files by new ones, so that what was written can be archived; one sealer a directory.
@@ -51,16 +46,16 @@ const HEAD_BYTES = 131_072;
 export class Sealer {
   readonly #directory: string;
   readonly #holdMs: number;
-  readonly #finishMs: number;
   readonly #lock: FileLock;
-  readonly #growth = new Map<string, { ino: number; size: number; since: number }>();
-  #own: number | undefined;
+  readonly #own: SealerLock;
+  readonly #growth: SegmentGrowth;
 
   constructor(directory: string, options: SealerOptions = {}) {
     this.#directory = directory;
     this.#holdMs = options.holdMs ?? 2000;
-    this.#finishMs = options.finishMs ?? 60_000;
     this.#lock = options.lock ?? loadLockOrCommand();
+    this.#own = new SealerLock(directory, this.#lock);
+    this.#growth = new SegmentGrowth(directory, options.finishMs ?? 60_000, this.#lock);
   }
 
   /**
@@ -71,46 +66,12 @@ export class Sealer {
    * file is not one to trust.
    */
   acquire(): boolean {
-    if (this.#own !== undefined) return true;
-    if (this.#lock.kind === 'none') {
-      throw new MetricsError(
-        'ERR_METRICS_STORE',
-        'sealing needs fs-ext or flock(1), and neither is installed',
-      );
-    }
-    const path = join(this.#directory, SEALER_LOCK);
-    const fd = openSync(
-      path,
-      constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK,
-      0o600,
-    );
-    let problem: string | undefined;
-    try {
-      const stat = fstatSync(fd);
-      problem = fileProblem(this.#directory, stat);
-      // Whoever deletes the lock file makes room for a second sealer; then the file that was locked is not the path's.
-      if (
-        problem === undefined &&
-        this.#lock.tryExclusive(fd) &&
-        same(statSync(path, { throwIfNoEntry: false }), stat)
-      ) {
-        this.#own = fd;
-        return true;
-      }
-    } catch (error) {
-      // Kept locked, it would be in the way of the next attempt.
-      closeSync(fd);
-      throw error;
-    }
-    closeSync(fd);
-    if (problem === undefined) return false;
-    throw new MetricsError('ERR_METRICS_DIRECTORY', `${path} ${problem}`);
+    return this.#own.acquire();
   }
 
   /** Lets somebody else be the sealer. */
   release(): void {
-    if (this.#own !== undefined) closeSync(this.#own);
-    this.#own = undefined;
+    this.#own.release();
   }
 
   /** The shards that have a live file. */
@@ -158,7 +119,7 @@ export class Sealer {
    * @returns Name of the segment and a descriptor of it that the caller closes.
    */
   swap(shard: number): { name: string; fd: number } | undefined {
-    if (this.#own === undefined)
+    if (!this.#own.held)
       throw new MetricsError('ERR_METRICS_CLOSED', 'this is not the sealer of the directory');
     const live = join(this.#directory, liveName(shard));
     const fd = this.#openLive(live);
@@ -184,52 +145,7 @@ export class Sealer {
    * for the finish time, as far as this object has seen.
    */
   finished(): string[] {
-    const now = performance.now();
-    const segments = listSegments(this.#directory).filter(({ date }) => date !== undefined);
-    const names = new Set(segments.map(({ name }) => name));
-    for (const name of this.#growth.keys()) if (!names.has(name)) this.#growth.delete(name);
-    return segments.filter((segment) => this.#isFinished(segment, now)).map(({ name }) => name);
-  }
-
-  #isFinished({ name, shard }: SegmentName, now: number): boolean {
-    const path = join(this.#directory, name);
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return false;
-    // A sealer that was killed in between left it its live name too.
-    if (same(lstatSync(join(this.#directory, liveName(shard)), { throwIfNoEntry: false }), stat))
-      return false;
-    const { ino, size } = stat;
-    const seen = this.#growth.get(name);
-    // The name of a segment that was deleted is given to another.
-    if (seen?.size !== size || seen.ino !== ino) {
-      this.#growth.set(name, { ino, size, since: now });
-      return this.#finishMs === 0 && !this.#inUse(path, size);
-    }
-    return now - seen.since >= this.#finishMs && !this.#inUse(path, size);
-  }
-
-  /** Whether somebody holds the lock, as an appender that was stopped in the middle does, or appended meanwhile. */
-  #inUse(path: string, size: number): boolean {
-    const fd = this.#openSegment(path);
-    // Gone, or planted by somebody: either way none to be archived.
-    if (fd === undefined) return true;
-    try {
-      return !this.#lock.tryExclusive(fd) || fstatSync(fd).size !== size;
-    } finally {
-      closeSync(fd);
-    }
-  }
-
-  #openSegment(path: string): number | undefined {
-    let fd: number;
-    try {
-      fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch {
-      return undefined;
-    }
-    if (fileProblem(this.#directory, fstatSync(fd)) === undefined) return fd;
-    closeSync(fd);
-    return undefined;
+    return this.#growth.finished();
   }
 
   #openLive(path: string): number | undefined {
@@ -253,7 +169,7 @@ export class Sealer {
       (segment) =>
         segment.shard === shard &&
         segment.date !== undefined &&
-        same(lstatSync(join(this.#directory, segment.name), { throwIfNoEntry: false }), stat),
+        sameFile(lstatSync(join(this.#directory, segment.name), { throwIfNoEntry: false }), stat),
     )?.name;
   }
 
@@ -285,16 +201,4 @@ export class Sealer {
     }
     renameSync(fresh, live);
   }
-}
-
-function same(a: Stats | undefined, b: Stats): boolean {
-  return a?.ino === b.ino && a.dev === b.dev;
-}
-
-/** Time of the first record of a file. */
-function firstTime(fd: number): number | undefined {
-  const buffer = Buffer.allocUnsafe(HEAD_BYTES);
-  const records: MetricRecord[] = [];
-  new LineDecoder().decode(buffer.subarray(0, readSync(fd, buffer, 0, HEAD_BYTES, 0)), false, records);
-  return records[0]?.time;
 }

@@ -34,6 +34,11 @@ export function listSegments(directory: string): SegmentName[] {
     .sort(compareAge);
 }
 
+/** Whether two are of one file; never where there is none. */
+export function sameFile(a: Stats | undefined, b: Stats): boolean {
+  return a?.ino === b.ino && a.dev === b.dev;
+}
+
 /** Orders segments by date, live files last, then by shard and number. */
 export function compareAge(a: SegmentName, b: SegmentName): number {
   return age(a) - age(b) || a.shard - b.shard || a.sequence - b.sequence;
