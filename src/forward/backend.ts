@@ -1,7 +1,11 @@
 import type { Attributes } from '../attributes.js';
 import type { Point } from './point.js';
 
-/** What one request may hold, and which points a backend takes at all. */
+/**
+ * What one request may hold, and which points a backend takes at all.
+ *
+ * @public
+ */
 export interface BackendLimits {
   /** Points in a request. */
   readonly points: number;
@@ -15,11 +19,17 @@ export interface BackendLimits {
   readonly maxFutureMs: number;
 }
 
-/** A request, ready to be sent by POST. */
+/**
+ * A request, ready to be sent by POST.
+ *
+ * @public
+ */
 export interface BackendRequest {
+  /** Where it goes, without user and password. */
   readonly url: string;
   /** Secrets are in here only. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is sent, compressed where `headers` say so. */
   readonly body: Uint8Array<ArrayBuffer>;
   /** Bytes of the body before it was compressed. */
   readonly rawBytes: number;
@@ -27,18 +37,25 @@ export interface BackendRequest {
   readonly points: readonly Point[];
 }
 
-/** Attributes of the resource that an agent is, or, where it is undefined, that the host is: `host.name` at least. */
+/**
+ * Attributes of the resource that an agent is, or, where it is undefined, that the host is: `host.name` at least.
+ *
+ * @public
+ */
 export type ResourceOf = (agent: string | undefined) => Attributes;
 
 /**
  * Where points are forwarded to. It knows the form of its requests; when and how often they are sent, and what becomes
  * of those that fail, is the same for all backends.
+ *
+ * @public
  */
 export interface Backend {
   /** Names its state and its metrics, such as `otlp`. */
   readonly name: string;
   /** In which form it wants sums and histograms. Up-down counters are always told as their present value. */
   readonly temporality: 'delta' | 'cumulative';
+  /** What one request may hold; larger ones are halved. */
   readonly limits: BackendLimits;
   /**
    * Of a series and so many milliseconds the backend keeps one value, the last: no two intervals end in them.
