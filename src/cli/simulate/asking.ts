@@ -12,6 +12,7 @@ export class Asking {
   readonly #everyMs: number;
   readonly #times: ProcessorTimes;
   readonly #answersMs: number[] = [];
+  readonly #answersCpuMs: number[] = [];
   /** Records of the last answer. */
   records = 0;
 
@@ -31,7 +32,13 @@ export class Asking {
     this.records = analyze(readRecords({ directory: this.#directory, since }), { since }).records;
     this.#answersMs.push(performance.now() - start);
     const { user, system } = process.cpuUsage(before);
+    this.#answersCpuMs.push((user + system) / 1000);
     this.#times.aside += user + system;
+  }
+
+  /** How often was asked. */
+  get count(): number {
+    return this.#answersMs.length;
   }
 
   /** Milliseconds of the first answer, when the code is new to the process; null where nothing was asked. */
@@ -41,15 +48,16 @@ export class Asking {
 
   /** Median of the milliseconds that answers took; null where nothing was asked. */
   get medianMs(): number | null {
-    if (this.#answersMs.length === 0) return null;
-    return quantile(
-      [...this.#answersMs].sort((a, b) => a - b),
-      0.5,
-    );
+    return median(this.#answersMs);
   }
 
-  /** How often was asked. */
-  get count(): number {
-    return this.#answersMs.length;
+  /** Median of the milliseconds of processor time that answers took; null where nothing was asked. */
+  get medianCpuMs(): number | null {
+    return median(this.#answersCpuMs);
   }
+}
+
+function median(numbers: readonly number[]): number | null {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted.length === 0 ? null : quantile(sorted, 0.5);
 }

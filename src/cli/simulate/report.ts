@@ -164,9 +164,13 @@ function overheadWithStart({ processor }: SimulationResult): string {
   return `${percentage(overheadWithStartPercent)} with the start of all processes and their first records, ${took(emissionMs)} of ${took(totalMs)}`;
 }
 
-function analysis({ medianMs, firstMs, asked, records }: NonNullable<SimulationResult['analysis']>): string {
-  const first = asked > 1 ? `; the first of ${asked} answers ${formatTime(firstMs! * 1000)}` : '';
-  return `${formatTime(medianMs! * 1000)} for the last 30 s while agents worked (${whole(records)} records${first})`;
+function analysis(answer: NonNullable<SimulationResult['analysis']>): string {
+  const { medianMs, medianCpuMs, firstMs, asked, records } = answer;
+  const first = asked > 1 ? `, and the first of ${asked} answers ${formatTime(firstMs! * 1000)}` : '';
+  return (
+    `${formatTime(medianMs! * 1000)} for the ${whole(records)} records of the last 30 s while agents worked, ` +
+    `${formatTime(medianCpuMs! * 1000)} of it processor time${first}`
+  );
 }
 
 function aDay({ records: { aDay: count, bytesADay, bytesEach } }: SimulationResult): string {

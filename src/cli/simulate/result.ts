@@ -59,6 +59,7 @@ export function resultOf(outcome: Outcome) {
     analysis: asking && {
       asked: asking.count,
       medianMs: asking.medianMs,
+      medianCpuMs: asking.medianCpuMs,
       firstMs: asking.firstMs,
       records: asking.records,
     },
