@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-// Bundles the soak, and runs it. Its arguments are in soak.ts.
+// Bundles a soak, and runs it: with --agents the one of everything, whose arguments are in everything.ts, otherwise the one
+// of writers and sealer, whose arguments are in soak.ts.
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { handOver, ready, root } from '../../scripts/ready.mjs';
 
@@ -8,9 +10,12 @@ await ready();
 const { build } = await import('esbuild');
 await build({
   absWorkingDir: root,
-  entryPoints: ['soak', 'agents', 'sealer', 'tailer'].map((name) => `test/soak/${name}.ts`),
+  entryPoints: ['soak', 'agents', 'sealer', 'tailer', 'everything', 'everything/agents'].map(
+    (name) => `test/soak/${name}.ts`,
+  ),
   // within the repository, so that fs-ext is found
   outdir: join(root, 'build/soak'),
+  outbase: join(root, 'test/soak'),
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -18,4 +23,11 @@ await build({
   packages: 'external',
   logLevel: 'warning',
 });
-handOver('build/soak/soak.js', process.argv.slice(2));
+const args = process.argv.slice(2);
+const everything = args.some((arg) => arg === '--agents' || arg.startsWith('--agents='));
+if (everything) {
+  // A copy, which stays as it is whoever builds meanwhile.
+  rmSync(join(root, 'build/soak/dist'), { recursive: true, force: true });
+  cpSync(join(root, 'dist/cli'), join(root, 'build/soak/dist/cli'), { recursive: true });
+}
+handOver(everything ? 'build/soak/everything.js' : 'build/soak/soak.js', args);

@@ -61,7 +61,7 @@ export const COMPANIONS: readonly CompanionKind[] = [
 ];
 
 /** Names of all companions. */
-export const COMPANION_NAMES = COMPANIONS.map(({ name }) => name);
+const COMPANION_NAMES = COMPANIONS.map(({ name }) => name);
 
 /**
  * Chooses companions.

@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { usage } from '../fleet.js';
+
+/** Who is measured. */
+export const PROCESSES = ['analyzer', 'alerter', 'archiver', 'prometheus', 'up'] as const;
+
+/** What is measured of each process. */
+export interface ProcessSample {
+  /** In use after a garbage collection, in MiB. */
+  readonly live: number | undefined;
+  /** Resident, in MiB. */
+  readonly rss: number | undefined;
+  readonly descriptors: number | undefined;
+  /** How far behind, in seconds. */
+  readonly lag: number | undefined;
+}
+
+/** One moment. */
+export interface Moment {
+  /** Seconds since the beginning. */
+  readonly time: number;
+  readonly processes: Readonly<Record<(typeof PROCESSES)[number], ProcessSample>>;
+  readonly ramMiB: number;
+  readonly archiveMiB: number;
+  readonly archiveFiles: number;
+  /** Records that were counted so far. */
+  readonly midnights: number;
+  /** How long a scrape and an answer took, in milliseconds. */
+  readonly scrapeMs: number;
+  readonly answerMs: number;
+}
+
+/** What `/health` says. */
+export interface Health {
+  readonly pid: number;
+  readonly companions: Readonly<
+    Record<string, { pid: number | null; lagMs: number | null; restarts: number; url: string | null }>
+  >;
+}
+
+/** Measures every process. */
+export function measureProcesses(health: Health, probes: string): Moment['processes'] {
+  const of = (name: (typeof PROCESSES)[number]): ProcessSample => {
+    const companion = health.companions[name];
+    const pid = name === 'up' ? health.pid : (companion?.pid ?? undefined);
+    const used = usage(pid);
+    const lagMs = companion?.lagMs ?? undefined;
+    return {
+      live: liveMiB(join(probes, String(pid))),
+      rss: used && used.rss / 2 ** 20,
+      descriptors: used?.descriptors,
+      lag: lagMs === undefined ? undefined : lagMs / 1000,
+    };
+  };
+  return Object.fromEntries(PROCESSES.map((name) => [name, of(name)])) as Moment['processes'];
+}
+
+/** MiB that the files of a directory take, and how many there are. */
+export function measureDirectory(directory: string): { mebibytes: number; files: number } {
+  let [blocks, files] = [0, 0];
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    files += 1;
+    // Between listing and looking it may be gone.
+    blocks += statSync(join(directory, entry.name), { throwIfNoEntry: false })?.blocks ?? 0;
+  }
+  return { mebibytes: (blocks * 512) / 2 ** 20, files };
+}
+
+function liveMiB(path: string): number | undefined {
+  try {
+    const text = readFileSync(path, 'utf8');
+    return text === '' ? undefined : Number(text) / 2 ** 20;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names of the columns of {@link csvRow}. */
+export function csvHead(): string {
+  const of = PROCESSES.flatMap((name) => [
+    `${name}_live_mib`,
+    `${name}_rss_mib`,
+    `${name}_descriptors`,
+    `${name}_lag_s`,
+  ]);
+  return [
+    'time_s',
+    ...of,
+    'ram_mib',
+    'archive_mib',
+    'archive_files',
+    'midnights',
+    'scrape_ms',
+    'answer_ms',
+  ].join();
+}
+
+/** One moment as a row. */
+export function csvRow({ processes, time, ...rest }: Moment): string {
+  const { ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs } = rest;
+  const of = PROCESSES.flatMap((name) => {
+    const { live, rss, descriptors, lag } = processes[name];
+    return [live, rss, descriptors, lag];
+  });
+  const numbers = [time, ...of, ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs];
+  return numbers.map((number) => (number === undefined ? '' : String(Number(number.toFixed(3))))).join();
+}
