@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-// How long do statistics over a day of 500 agents take, the last 30 s of it and all of it, beside jq and DuckDB on the
-// same files?
+// How long do statistics over a day of 500 agents take, the last 30 s of it and all of it, beside jq, Miller and DuckDB
+// on the same files?
 //
 //   npm run build && node bench/analyze.mjs [--runs 9] [--hundred] [--json]
 //
 // Ours is measured in process, reading included: cold is the first call of a fresh process, after its imports; warm is
-// a later call of one process. The first call runs code that no compiler has seen yet: some 8 ms, whatever it reads. jq is a command, as in the original design: select, slurp, group. DuckDB reads the same
-// files in process, cold in a fresh one; warm also with one thread, which is what ours has. The whole command is measured beside `node -e 0`, in turns. With --hundred
-// also a day of a hundred times the records, 2.9 GB in /dev/shm: its last 30 s, and all of it with the memory it takes.
+// a later call of one process. A first call runs code that no compiler has seen yet: some 8 ms, whatever it reads. jq
+// is a command, as in the original design: select, slurp, group; so is Miller. DuckDB reads the same files in process,
+// cold in a fresh one, and warm also with one thread, which is what ours has. The whole command is measured beside
+// `node -e 0`, in turns. With --hundred also a day of a hundred times the records, 2.9 GB in /dev/shm: its last 30 s,
+// and all of it with the memory it takes.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,7 +76,8 @@ async function main(directory) {
     const warmRuns = Array.from({ length: runs }, () => timed(directory, since));
     const jqRuns = Array.from({ length: 3 }, () => jqStatistics(directory, since));
     const { records, groups } = warmRuns[0].analysis;
-    const times = { cold: coldRuns, warm: warmRuns, jq: jqRuns, ...(await duckDbRuns(directory, since)) };
+    const others = { ...millerRuns(directory, since), ...(await duckDbRuns(directory, since)) };
+    const times = { cold: coldRuns, warm: warmRuns, jq: jqRuns, ...others };
     results[window] = { records, times, difference: difference(groups, jqRuns[0].groups) };
   }
   const start = performance.now();
@@ -240,6 +243,21 @@ function timed(directory, since) {
   const analysis = analyze(readRecords({ directory, since, until: END }), { since, until: END });
   const { user, system } = process.cpuUsage(cpu);
   return { ms: performance.now() - start, cpuMs: (user + system) / 1000, analysis };
+}
+
+/** Miller on the same files, as a command; nothing where it is not installed. */
+function millerRuns(directory, since) {
+  if (spawnSync('mlr', ['--version']).error !== undefined) return {};
+  const statistics = 'stats1 -a count,sum,mean,min,max,p50,p90,p95,p99 -i -f value -g metric';
+  const window =
+    since === END - DAY_MS ? '' : `filter '$timestamp >= "${new Date(since).toISOString()}"' then`;
+  const shell = `mlr --ijsonl --ojson ${window} ${statistics} "$1"/cfn-metrics-*.jsonl`;
+  const once = () => {
+    const start = performance.now();
+    execFileSync('sh', ['-c', shell, 'sh', directory]);
+    return { ms: performance.now() - start };
+  };
+  return { Miller: Array.from({ length: 3 }, once) };
 }
 
 /** DuckDB on the same files: in fresh processes, and in one after the other; nothing where it is not installed. */
