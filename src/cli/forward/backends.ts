@@ -46,7 +46,13 @@ export const BACKENDS: Readonly<Record<string, BackendKind>> = {
     create: async (config, flags, env) => {
       const { createOtlpBackend, otlpEnvironment } = await import('../../../adapters/otlp/index.js');
       const { options, timeoutMs } = otlpEnvironment(env);
-      return { backend: await createOtlpBackend({ ...config, ...options, ...flags }), timeoutMs };
+      // an endpoint that goes before also goes before a URL for metrics that was said elsewhere
+      const said = [config, options, flags].reduce((before, after) => ({
+        ...before,
+        ...(after['endpoint'] !== undefined && { metricsEndpoint: undefined }),
+        ...after,
+      }));
+      return { backend: await createOtlpBackend(said), timeoutMs };
     },
   },
   datadog: {
