@@ -188,7 +188,7 @@ describe('both copies in one process', () => {
 });
 
 describe('without the OpenTelemetry packages', () => {
-  it('everything but cfn-metrics/otel and register can be imported', async () => {
+  it('everything but cfn-metrics/otel and register can be imported, and says what it needs', async () => {
     const bare = mkdtempSync(join(tmpdir(), 'cfn-metrics-bare-'));
     try {
       cpSync(installed, join(bare, 'node_modules/cfn-metrics'), { recursive: true });
@@ -196,6 +196,18 @@ describe('without the OpenTelemetry packages', () => {
       const file = join(bare, 'bare.mjs');
       writeFileSync(file, importing.module(names, 'console.log(copies.length)'));
       expect((await run(process.execPath, [file])).stdout).toBe(`${String(names.length)}\n`);
+      const missing = `
+        const said = (error) => console.log(error.code, error.message);
+        await copies[0].createOtlpBackend().catch(said);
+        await copies[1].createNewRelicBackend({ licenseKey: 'key' }).catch(said);`;
+      const needing = ['cfn-metrics/adapters/otlp', 'cfn-metrics/adapters/newrelic'];
+      writeFileSync(file, importing.module(needing, missing));
+      const command = 'npm install @opentelemetry/otlp-transformer @opentelemetry/api';
+      expect((await run(process.execPath, [file])).stdout).toBe(
+        ['OTLP', 'New Relic']
+          .map((name) => `ERR_METRICS_OPTION ${name} needs two packages: ${command}\n`)
+          .join(''),
+      );
     } finally {
       rmSync(bare, { recursive: true });
     }
