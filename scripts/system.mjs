@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The units of deploy/ with the real supervisors: systemd-analyze reads the one, Debian's supervisord runs the other,
 // and the archiver that it runs is killed; the channels of alerts with a real Alertmanager; what is served with a real
-// Prometheus; and 500 agents who coordinate. Installs what is missing where it may.
+// Prometheus; what is forwarded with that and a real VictoriaMetrics; and 500 agents who coordinate. Installs what is missing where it may.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -20,6 +20,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { checkAlerter } from '../test/system/alerter.mjs';
 import { checkAlertmanager } from '../test/system/alertmanager.mjs';
 import { checkDesign } from '../test/system/design.mjs';
+import { checkForward } from '../test/system/forward.mjs';
 import { checkPrometheus } from '../test/system/prometheus.mjs';
 import { checkSimulation } from '../test/system/simulate.mjs';
 import { ready, root } from './ready.mjs';
@@ -147,6 +148,7 @@ await checkAlertmanager({ check, bring, until, root });
 if (bring('prometheus-alertmanager', 'prometheus-alertmanager')) await checkAlerter(root, check);
 await checkPrometheus({ check, bring, root });
 checkDesign(root, check);
+await checkForward({ check, bring, root });
 await checkSimulation({ check, root });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

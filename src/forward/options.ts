@@ -172,9 +172,17 @@ export interface ForwarderOptions {
   readonly metrics?: boolean | undefined;
   /** Receives what happens. It may throw; nobody hears of it. */
   readonly onEvent?: ForwardListener | undefined;
-  /** @internal */
+  /**
+   * The clock, in Unix milliseconds.
+   *
+   * @internal
+   */
   readonly now?: (() => number) | undefined;
-  /** @internal */
+  /**
+   * 0 to 1, for the waits between attempts.
+   *
+   * @internal
+   */
   readonly random?: (() => number) | undefined;
 }
 
