@@ -4,10 +4,12 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Durations } from '../../src/cli/simulate/durations.js';
+import { Measurements } from '../../src/cli/simulate/measurements.js';
 import type { SimulationResult } from '../../src/cli/simulate/result.js';
 import { parseRecord } from '../../src/parse.js';
+import { DROPPED } from '../../src/record.js';
 import { temporaryDirectory } from '../support/directory.js';
-import { CLI, cleanEnvironment, cli } from './run.js';
+import { CLI, cleanEnvironment, cli, store } from './run.js';
 
 /** A small fleet: 24 agents, half of them in three Node processes, that does little and reports often. */
 const SMALL = ['--agents', '24', '--node-processes', '3', '--task-cpu', '0s', '--report-every', '300ms'];
@@ -117,13 +119,22 @@ describe('cfn-metrics simulate', () => {
 
   it('does not take the records of others for its own', () => {
     const directory = temporaryDirectory();
+    const attributes = { reason: 'full' };
+    // whatever clock they have
+    const time = Date.now() + 600_000;
+    store(directory, 1, [
+      { time },
+      { time, metric: DROPPED, type: 'counter', start: time, value: 3, attributes },
+    ]);
+    const already = recordsBelow(directory);
     const first = simulated(['--duration', '300ms', '--dir', directory]);
     const second = simulated(['--duration', '300ms', '--dir', directory]);
     expect([first.records.stored, second.records.stored]).toEqual([
       first.records.emitted,
       second.records.emitted,
     ]);
-    expect(recordsBelow(directory)).toBe(first.records.stored + second.records.stored);
+    expect(recordsBelow(directory)).toBe(already + first.records.stored + second.records.stored);
+    expect(second.records.dropped).toEqual({ full: 3 });
   });
 
   it('keeps the directory with --keep', () => {
@@ -181,15 +192,16 @@ describe('cfn-metrics simulate', () => {
 });
 
 describe('what goes wrong in a simulation', () => {
-  it('is told where records cannot be stored', () => {
+  it.each(['1:0', '0:1'])('is told where records cannot be stored, of agents mixed as %s', (mix) => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, 'elsewhere'));
     symlinkSync(join(directory, 'elsewhere'), join(directory, 'cfn-metrics-0.jsonl'));
-    const args = ['simulate', ...SMALL, '--duration', '200ms', '--dir', directory, '--shards', '1'];
+    const few = ['--duration', '200ms', '--report-every', '15m'];
+    const args = ['simulate', ...SMALL, ...few, '--dir', directory, '--shards', '1', '--mix', mix];
     const { status, stdout } = cli(args);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/\ndropped +\d+ for reasons that could not be stored\n/);
-    expect(stdout).toMatch(/\nFAILED: \d+ records were emitted, and 0 are stored\n/);
+    expect(stdout).toMatch(/\ndropped +72 for reasons that could not be stored\n/);
+    expect(stdout).toMatch(/\nFAILED: 72 records were emitted, and 0 are stored\n/);
     expect(stdout).toContain('\nFAILED: 0 of 24 agents are seen in the shards\n');
   });
 
@@ -297,4 +309,17 @@ it('durations have the quantiles that sorted numbers have, to three digits', () 
   both.merge(durations);
   both.add(1e6);
   expect([both.count, both.quantile(0.5), both.quantile(1)]).toEqual([2001, 501, 1e6]);
+});
+
+it('an agent that is interrupted while it emits changes the processor time of emissions little', () => {
+  const measurements = new Measurements();
+  // the first metric takes 10 µs, the second 20 and the third 30, but one agent is away for a second
+  for (let i = 0; i < 9; i += 1) measurements.addEmissions('bash', 'coordination', [10, 20, 30]);
+  measurements.addEmissions('bash', 'coordination', [10, 1e6, 30, 10, 20, 30]);
+  measurements.addEmissions('bash', 'start', [500, 500, 500]);
+  expect(measurements.emissionUs('bash', 'coordination')).toBe(11 * (10 + 20 + 30));
+  expect(measurements.emissionUs('bash', 'start')).toBe(1500);
+  expect(measurements.emissionUs('typescript', 'coordination')).toBe(0);
+  expect(measurements.emissionWallUs('coordination')).toBe(11 * 60 - 20 + 1e6);
+  expect([measurements.emitted, measurements.emissions('bash').quantile(1)]).toEqual([36, 1e6]);
 });
