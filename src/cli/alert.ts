@@ -3,7 +3,6 @@ import { createAlerter } from '../alert/create-alerter.js';
 import { shown } from '../options.js';
 import { MetricsError } from '../errors.js';
 import { listAlerts } from './alert/list.js';
-import { stateDirectory } from './alert/location.js';
 import { logEvent } from './alert/log.js';
 import { testNotify } from './alert/notify.js';
 import { RulesFile } from './alert/rules-file.js';
@@ -44,7 +43,7 @@ minutes while it goes on, and once when it is over. Runs until SIGTERM. SIGHUP, 
   test                    unit tests of rules
 
 Limits of the rules out of the box: CFN_METRICS_ALERT_COORDINATION_TIME_MS (10000),
-CFN_METRICS_ALERT_DELIVERY_RATE (0.9), CFN_METRICS_ALERT_MEMORY_MB (1000).
+CFN_METRICS_ALERT_DELIVERY_RATE (0.9), CFN_METRICS_ALERT_MEMORY_MB (1000), or the config file.
 
 Example: cfn-metrics alert --rules alerts.yaml --interval 10s
 `;
@@ -79,7 +78,7 @@ async function alert(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   const modes = MODES.filter((mode) => flags[mode] !== false && flags[mode] !== undefined);
   if (modes.length > 1) throw bad(`--${modes[0]!} and --${modes[1]!} exclude each other`);
-  const settings = await readSettings(flags);
+  const settings = await readSettings({ ...flags, alertState: flags.state });
   const intervalMs = parseDuration('--interval', flags.interval);
   if (intervalMs !== undefined && (intervalMs < 1000 || intervalMs > 3_600_000)) {
     throw bad(`--interval must be from 1s to 1h, got ${shown(flags.interval)}`);
@@ -95,7 +94,7 @@ async function alert(args: readonly string[]): Promise<number> {
   };
   if (flags['test-notify'] !== undefined) return testNotify(flags['test-notify'], rules, context);
   const directory = namedDirectory(settings);
-  const state = stateDirectory(flags.state, settings.directory.value.path);
+  const state = settings.alert.alertState.value;
   const options = { state, directory, rules, context, intervalMs, onEvent: logEvent };
   if (flags.once) {
     const alerter = createAlerter({ ...options, metrics: false });
@@ -136,8 +135,8 @@ async function check(file: RulesFile): Promise<number> {
 }
 
 async function stateOf(flags: SettingFlags & { readonly state?: string | undefined }): Promise<string> {
-  const settings = await readSettings({ dir: flags.dir });
-  return stateDirectory(flags.state, settings.directory.value.path);
+  const settings = await readSettings({ dir: flags.dir, alertState: flags.state });
+  return settings.alert.alertState.value;
 }
 
 function writeOut(text: string): Promise<void> {

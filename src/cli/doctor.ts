@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import { userId } from '../store/directory.js';
 import { loadLock } from '../store/lock.js';
+import { ALERT_KEYS } from './alert/settings.js';
 import { ARCHIVE_KEYS } from './archive/settings.js';
 import { type Command, parseFlags } from './command.js';
 import { archiveFindings } from './doctor/archive.js';
 import { bashFinding } from './doctor/bash.js';
+import { variablesOnly } from './doctor/variables.js';
 import { directoryFindings } from './doctor/directory.js';
 import { fileSystemFindings, fileSystemOf } from './doctor/file-system.js';
 import { type Finding, warning } from './doctor/finding.js';
@@ -104,12 +106,14 @@ function agreementFindings({ directory, shards, config }: Settings): Finding[] {
   ];
 }
 
-function shownSettings({ directory, shards, agent, archive }: Settings): Report['settings'] {
+function shownSettings({ directory, shards, agent, archive, alert }: Settings): Report['settings'] {
   return [
     { name: 'directory', value: directory.value.path, source: directory.source },
     { name: 'shards', value: shards.value, source: shards.source },
     { name: 'agent', value: agent.value ?? 'host name and pid of each', source: agent.source },
     ...ARCHIVE_KEYS.map((name) => ({ name, value: archive[name].shown, source: archive[name].source })),
+    ...ALERT_KEYS.map((name) => ({ name, value: alert[name].value, source: alert[name].source })),
+    ...variablesOnly(process.env),
   ];
 }
 

@@ -8,6 +8,7 @@ import {
   type ArchiveSettings,
   readArchiveSettings,
 } from './archive/settings.js';
+import { ALERT_KEYS, type AlertSettings, readAlertSettings } from './alert/settings.js';
 import { type ConfigFile, loadConfig } from './config.js';
 import { bad, fallback, firstGiven, type Given, type Place, type Setting } from './setting.js';
 
@@ -19,6 +20,8 @@ export interface Settings {
   readonly agent: Setting<string | undefined>;
   /** What the archiver does, and where its archive is. */
   readonly archive: ArchiveSettings;
+  /** Where the alerter keeps its state, and the limits of its rules out of the box. */
+  readonly alert: AlertSettings;
   /** The config file, where there is one. */
   readonly config: string | undefined;
 }
@@ -27,9 +30,11 @@ export interface Settings {
 export interface SettingFlags extends ArchiveFlags {
   readonly dir?: string | undefined;
   readonly shards?: string | undefined;
+  /** What `--state` says to `alert`; other commands have states of their own. */
+  readonly alertState?: string | undefined;
 }
 
-const KEYS = ['directory', 'shards', 'agent', 'alerts', 'forward', ...ARCHIVE_KEYS];
+const KEYS = ['directory', 'shards', 'agent', 'alerts', 'forward', ...ARCHIVE_KEYS, ...ALERT_KEYS];
 
 /**
  * Reads all settings: a flag goes before the environment, that before the config file, that before the default.
@@ -47,14 +52,13 @@ export async function readSettings(flags: SettingFlags, env = process.env): Prom
   const directory = given({ flag: 'dir', flagValue: dir, variable: 'CFN_METRICS_DIR', key: 'directory' });
   const shards = given({ flag: 'shards', flagValue: number, variable: 'CFN_METRICS_SHARDS', key: 'shards' });
   const agent = given({ variable: 'CFN_AGENT_ID', key: 'agent' });
+  const place = shardDirectory(directory && text(directory));
   return {
-    directory: {
-      value: shardDirectory(directory && text(directory)),
-      source: directory?.source ?? 'default',
-    },
+    directory: { value: place, source: directory?.source ?? 'default' },
     shards: shards === undefined ? fallback(DEFAULT_SHARDS) : { ...shards, value: shardCount(shards) },
     agent: agent === undefined ? fallback(undefined) : { ...agent, value: agentName(agent) },
     archive: readArchiveSettings(flags, env, config),
+    alert: readAlertSettings(flags.alertState, place.path, env, config),
     config: config?.path,
   };
 }

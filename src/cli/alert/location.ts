@@ -1,18 +1,8 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/**
- * Where the alerter keeps its state: the flag, then CFN_METRICS_ALERT_DIR, then the user's state directory, in which each
- * directory of shards has its own.
- */
-export function stateDirectory(
-  flag: string | undefined,
-  shards: string,
-  env: NodeJS.ProcessEnv = process.env,
-): string {
-  const { CFN_METRICS_ALERT_DIR: named = '', XDG_STATE_HOME: state = '' } = env;
-  if (flag !== undefined) return flag;
-  if (named !== '') return named;
+/** Where the alerter keeps its state by default: in the user's state directory, a place for each directory of shards. */
+export function defaultState(shards: string, { XDG_STATE_HOME: state = '' }: NodeJS.ProcessEnv): string {
   const home = state.startsWith('/') ? state : join(homedir(), '.local/state');
   const name = resolve(shards)
     .replace(/[^A-Za-z0-9._-]+/g, '-')

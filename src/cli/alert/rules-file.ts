@@ -2,14 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { type AlertRules, checkAlerts, defaultAlerts, readAlerts } from '../../alert/rules.js';
 import type { AlertLimits } from '../../alert/limits.js';
 import { MetricsError } from '../../errors.js';
-import { shown } from '../../options.js';
 import { loadConfig } from '../config.js';
-
-const LIMITS: Readonly<Record<keyof AlertLimits, string>> = {
-  coordinationTimeMs: 'CFN_METRICS_ALERT_COORDINATION_TIME_MS',
-  deliveryRate: 'CFN_METRICS_ALERT_DELIVERY_RATE',
-  memoryMb: 'CFN_METRICS_ALERT_MEMORY_MB',
-};
+import { readAlertLimits } from './settings.js';
 
 /** Where rules come from: the file that was named, else the config file that has some, else those out of the box. */
 export class RulesFile {
@@ -27,13 +21,13 @@ export class RulesFile {
   /**
    * Finds it.
    *
-   * @throws MetricsError `ERR_METRICS_OPTION` where a limit in the environment is no number.
+   * @throws MetricsError `ERR_METRICS_OPTION` where a limit in the environment or the config file is no number.
    */
   static async find(flag: string | undefined, env: NodeJS.ProcessEnv = process.env): Promise<RulesFile> {
-    const config = flag === undefined ? await loadConfig(process.cwd()) : undefined;
+    const config = await loadConfig(process.cwd());
     const alerts = config?.values['alerts'] ?? undefined;
     const path = flag ?? (alerts === undefined ? undefined : config?.path);
-    return new RulesFile(path, readLimitVariables(env));
+    return new RulesFile(path, readAlertLimits(env, config));
   }
 
   /**
@@ -74,15 +68,4 @@ export function readText(path: string): string {
 function versionOf(path: string | undefined): string {
   const stat = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
   return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.mtimeMs} ${stat.size}`;
-}
-
-function readLimitVariables(env: NodeJS.ProcessEnv): AlertLimits {
-  const limits = Object.entries(LIMITS).flatMap(([limit, variable]) => {
-    const text = env[variable];
-    if (text === undefined || text === '') return [];
-    const value = Number(text);
-    if (text.trim() !== '' && value > 0 && Number.isFinite(value)) return [[limit, value] as const];
-    throw new MetricsError('ERR_METRICS_OPTION', `${variable} must be a number above 0, got ${shown(text)}`);
-  });
-  return Object.fromEntries(limits);
 }
