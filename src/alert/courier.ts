@@ -48,7 +48,6 @@ export class Courier {
   readonly #attempts = new Map<string, number>();
   #attempt: Promise<void> | undefined;
   #waiting = 0;
-  #failingSince: number | undefined;
 
   /** Sends nothing yet. */
   constructor(channel: Channel, maxPerMinute: number, memory: ChannelMemory, host: CourierHost) {
@@ -65,7 +64,8 @@ export class Courier {
 
   /** For how long the channel has not accepted anything that it was sent, in milliseconds. */
   get failingMs(): number {
-    return this.#failingSince === undefined ? 0 : performance.now() - this.#failingSince;
+    const { failingSince } = this.memory;
+    return failingSince === null ? 0 : Math.max(0, this.#host.now() - failingSince);
   }
 
   /** The attempt that is under way. */
@@ -170,7 +170,7 @@ export class Courier {
     if (delivery.outcome === 'retry') {
       counts.failed += 1;
       memory.failures += 1;
-      this.#failingSince ??= performance.now();
+      memory.failingSince ??= now;
       this.#attempts.set(groupKey, (this.#attempts.get(groupKey) ?? 0) + 1);
       const backoff = Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** (memory.failures - 1));
       const jittered = backoff * (0.5 + this.#host.random() / 2);
@@ -185,7 +185,7 @@ export class Courier {
     memory.held.delete(groupKey);
     this.#attempts.delete(groupKey);
     memory.failures = 0;
-    this.#failingSince = undefined;
+    memory.failingSince = null;
     memory.retryAt = 0;
     if (delivery.outcome === 'refused') {
       counts.refused += 1;

@@ -34,6 +34,8 @@ export interface ChannelMemory {
   readonly held: Set<string>;
   /** Attempts that failed since the last success. */
   failures: number;
+  /** When the first of them failed; null where none did. */
+  failingSince: number | null;
   /** No attempt is made before. */
   retryAt: number;
 }
@@ -42,7 +44,7 @@ export interface ChannelMemory {
 export function newMemory(): ChannelMemory {
   return {
     ...{ told: new Map(), groups: new Map(), sentAt: [], heldBack: 0 },
-    ...{ held: new Set(), failures: 0, retryAt: 0 },
+    ...{ held: new Set(), failures: 0, failingSince: null, retryAt: 0 },
   };
 }
 
@@ -56,13 +58,14 @@ export function storedMemory(memory: ChannelMemory): unknown {
 export function readMemory(json: unknown): ChannelMemory {
   const memory = newMemory();
   if (typeof json !== 'object' || json === null) return memory;
-  const { told, groups, held, sentAt, heldBack, failures, retryAt } = json as Record<string, unknown>;
+  const { told, groups, held, sentAt, heldBack, failures, failingSince, retryAt } = json as Record<string, unknown>;
   for (const [key, value] of pairs(told)) if (isTold(value)) memory.told.set(key, value);
   for (const [key, value] of pairs(groups)) if (isGroup(value)) memory.groups.set(key, value);
   for (const key of list(held)) if (typeof key === 'string') memory.held.add(key);
   memory.sentAt = list(sentAt).filter(isTime);
   if (isTime(heldBack)) memory.heldBack = heldBack;
   if (isTime(failures)) memory.failures = failures;
+  if (isTime(failingSince)) memory.failingSince = failingSince;
   if (isTime(retryAt)) memory.retryAt = retryAt;
   return memory;
 }
