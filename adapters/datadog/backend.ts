@@ -1,7 +1,7 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import type { Backend, BackendLimits, BackendRequest, ResourceOf } from '../../src/forward/backend.js';
 import type { Point } from '../../src/forward/point.js';
-import { convert } from './convert.js';
+import { convert, type KnownOwners } from './convert.js';
 import { type DatadogBackendOptions, datadogSettings, type DatadogSettings } from './options.js';
 import { distributionPoints, seriesV1, seriesV2 } from './requests.js';
 
@@ -46,6 +46,7 @@ class DatadogBackend implements Backend {
   readonly resolutionMs = 1000;
   readonly #settings: DatadogSettings;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #known: KnownOwners = new WeakMap();
 
   constructor(settings: DatadogSettings) {
     this.#settings = settings;
@@ -59,7 +60,7 @@ class DatadogBackend implements Backend {
 
   encode(points: readonly Point[], resourceOf: ResourceOf): readonly BackendRequest[] {
     const { series, distributionPoints: distributionsUrl, apiVersion, rules } = this.#settings;
-    const { set, told, distributed } = convert(points, resourceOf, rules);
+    const { set, told, distributed } = convert(points, resourceOf, rules, this.#known);
     const requests: BackendRequest[] = [];
     if (told.length > 0) {
       const body = apiVersion === 1 ? seriesV1(set.series) : seriesV2(set.series);

@@ -34,8 +34,16 @@ const UNIFIED: readonly (readonly [attribute: string, tag: string])[] = [
   ['deployment.environment', 'env'],
 ];
 
+/** Owners of points that were told before: a series keeps its attributes, and an agent its resource until it says another. */
+export type KnownOwners = WeakMap<Attributes, { readonly of: AgentTags; readonly owner: Owner }>;
+
 /** Turns points into series. */
-export function convert(points: readonly Point[], resourceOf: ResourceOf, rules: Rules): Converted {
+export function convert(
+  points: readonly Point[],
+  resourceOf: ResourceOf,
+  rules: Rules,
+  known: KnownOwners = new WeakMap(),
+): Converted {
   const set = new SeriesSet();
   const told: Point[] = [];
   const distributed: Point[] = [];
@@ -46,7 +54,7 @@ export function convert(points: readonly Point[], resourceOf: ResourceOf, rules:
     if (of === undefined) agents.set(agent, (of = agentTags(agent, resourceOf(agent), rules)));
     const name = metricName(point.metric);
     if (name === undefined || point.time < 0) continue;
-    const owner = ownerOf([...of.tags, ...tagsOf(attributes)], of.host);
+    const owner = ownerIn(known, attributes, of);
     if (isDistribution(point, rules)) {
       if (!Number.isFinite(point.value)) continue;
       set.distribution(name, owner, secondOf(point), point.value);
@@ -58,7 +66,19 @@ export function convert(points: readonly Point[], resourceOf: ResourceOf, rules:
   return { set, told, distributed };
 }
 
+function ownerIn(known: KnownOwners, attributes: Attributes, of: AgentTags): Owner {
+  const found = known.get(attributes);
+  if (found !== undefined && found.of.agent === of.agent && found.of.resource === of.resource) {
+    return found.owner;
+  }
+  const owner = ownerOf([...of.tags, ...tagsOf(attributes)], of.host);
+  known.set(attributes, { of, owner });
+  return owner;
+}
+
 interface AgentTags {
+  readonly agent: string | undefined;
+  readonly resource: Attributes;
   readonly tags: readonly string[];
   readonly host: string | undefined;
 }
@@ -79,6 +99,7 @@ function agentTags(agent: string | undefined, resource: Attributes, rules: Rules
     rules.resourceTags.flatMap((key) => (Object.hasOwn(resource, key) ? [[key, resource[key]!]] : [])),
   );
   return {
+    ...{ agent, resource },
     tags: [...(agent === undefined ? [] : [tag('agent_id', agent)]), ...unified, ...tagsOf(named)],
     host: typeof host === 'string' && host !== '' ? host : undefined,
   };

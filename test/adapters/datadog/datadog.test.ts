@@ -251,6 +251,20 @@ describe('names and tags', () => {
     });
   });
 
+  it('are those of the agent and its resource, whoever shares attributes with it', () => {
+    const backend = createDatadogBackend({ apiKey: KEY });
+    const attributes = { phase: 'plan' };
+    const tagsOf = (agent: string, resource: Record<string, string>): unknown => {
+      const [request] = backend.encode([point({ agent, attributes })], () => resource);
+      return JSON.parse(gunzipSync(request!.body).toString()).series[0].tags;
+    };
+    const [first, second] = [{ 'service.name': 'a' }, { 'service.name': 'b' }];
+    expect(tagsOf('agent-1', first)).toEqual(['agent_id:agent-1', 'phase:plan', 'service:a']);
+    expect(tagsOf('agent-2', first)).toEqual(['agent_id:agent-2', 'phase:plan', 'service:a']);
+    expect(tagsOf('agent-2', second)).toEqual(['agent_id:agent-2', 'phase:plan', 'service:b']);
+    expect(tagsOf('agent-2', second)).toEqual(['agent_id:agent-2', 'phase:plan', 'service:b']);
+  });
+
   it('names that are too long are left out, with their suffix', () => {
     const backend = createDatadogBackend({ apiKey: KEY });
     const fits = point({ metric: 'm'.repeat(200) });
