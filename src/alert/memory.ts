@@ -58,7 +58,10 @@ export function storedMemory(memory: ChannelMemory): unknown {
 export function readMemory(json: unknown): ChannelMemory {
   const memory = newMemory();
   if (typeof json !== 'object' || json === null) return memory;
-  const { told, groups, held, sentAt, heldBack, failures, failingSince, retryAt } = json as Record<string, unknown>;
+  const { told, groups, held, sentAt, heldBack, failures, failingSince, retryAt } = json as Record<
+    string,
+    unknown
+  >;
   for (const [key, value] of pairs(told)) if (isTold(value)) memory.told.set(key, value);
   for (const [key, value] of pairs(groups)) if (isGroup(value)) memory.groups.set(key, value);
   for (const key of list(held)) if (typeof key === 'string') memory.held.add(key);
