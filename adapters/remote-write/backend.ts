@@ -50,15 +50,13 @@ export class RemoteWriteBackend implements Backend {
   encode(points: readonly Point[]): readonly BackendRequest[] {
     const request = new WriteRequest();
     // Prometheus refuses all of a request in which one series has two values of one time.
-    const seen = new Set<string>();
+    const seen = new Map<number, Set<string>>();
     const explicit = this.#explicit(points);
     const taken: Point[] = [];
     for (const point of points) {
       const identity = this.#names.identityOf(point);
       if (identity === undefined) continue;
-      const key = `${point.time}\n${identity.family}\n${identity.labels.join('\n')}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
+      if (!isFirst(seen, point.time, identity.text)) continue;
       taken.push(point);
       this.#add(request, identity, point, explicit.get(point));
     }
@@ -125,6 +123,13 @@ export class RemoteWriteBackend implements Backend {
     }
     return explicit;
   }
+}
+
+function isFirst(seen: Map<number, Set<string>>, time: number, text: string): boolean {
+  let texts = seen.get(time);
+  if (texts === undefined) seen.set(time, (texts = new Set()));
+  const { size } = texts;
+  return texts.add(text).size > size;
 }
 
 function countsOf({ scale = 0, zeroCount = 0, positive, negative }: Point): ExponentialCounts {

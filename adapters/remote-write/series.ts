@@ -9,6 +9,10 @@ const MAX_NAMES = 100_000;
 
 /** A series of a point, with the labels that all of its samples have. */
 export interface Identity {
+  /** What points of the series have in common. */
+  readonly of: Pick<Point, 'metric' | 'type' | 'agent' | 'scope'>;
+  /** The same for whatever has this name and these labels. */
+  readonly text: string;
   readonly family: string;
   /** All labels but the name, sorted. */
   readonly labels: readonly (readonly [string, string])[];
@@ -23,8 +27,8 @@ export class SeriesNames {
   readonly #labels = new LabelMaker();
   /** Which metric and type has a name of a sample. */
   readonly #claims = new Map<string, string>();
-  /** By the attributes, which a series keeps, and what else tells series apart. */
-  readonly #known = new WeakMap<Attributes, Map<string, Identity>>();
+  /** By the attributes, which a series keeps for itself; where two share them, the last one. */
+  readonly #known = new WeakMap<Attributes, Identity>();
 
   /** @param external - Labels of everything, as where Prometheus scrapes: those of a point become `exported_…`. */
   constructor(prefix: string, external: Readonly<Record<string, string>>) {
@@ -34,19 +38,21 @@ export class SeriesNames {
 
   /** Who a point is of; undefined where its name belongs to another metric, from which Prometheus could not tell it. */
   identityOf(point: Point): Identity | undefined {
-    const { metric, type, agent = '', scope = '', attributes } = point;
-    const key = `${type}\n${metric}\n${scope}\n${agent}`;
-    let identities = this.#known.get(attributes);
-    if (identities === undefined) {
-      identities = new Map();
-      this.#known.set(attributes, identities);
-    }
-    const known = identities.get(key);
-    if (known !== undefined) return known;
+    const known = this.#known.get(point.attributes);
+    if (known !== undefined && isOf(known.of, point)) return known;
+    const { metric, type, agent, scope } = point;
     const family = this.#claim(metric, familyType(type));
     if (family === undefined) return undefined;
-    const identity = { family, labels: this.#labelsOf(point), encoded: new Map<string, Buffer>() };
-    identities.set(key, identity);
+    const labels = this.#labelsOf(point);
+    const text = `${family}\n${labels.join('\n')}`;
+    const identity = {
+      of: { metric, type, agent, scope },
+      text,
+      family,
+      labels,
+      encoded: new Map<string, Buffer>(),
+    };
+    this.#known.set(point.attributes, identity);
     return identity;
   }
 
@@ -85,6 +91,10 @@ export class SeriesNames {
     ]);
     return Object.entries({ ...Object.fromEntries(own), ...this.#external });
   }
+}
+
+function isOf(of: Identity['of'], { metric, type, agent, scope }: Point): boolean {
+  return of.agent === agent && of.metric === metric && of.type === type && of.scope === scope;
 }
 
 function familyType(type: Point['type']): FamilyType {

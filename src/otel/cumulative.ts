@@ -134,7 +134,9 @@ export class CumulativeState {
       this.overflowed += 1;
       return this.overflowOf(metric, record, now);
     }
-    const identity = { agent: own ? agent : undefined, scope, attributes: ownAttributes(record.attributes) };
+    // a copy, since records share theirs: whoever forwards points knows a series by its attributes
+    const attributes = { ...ownAttributes(record.attributes) };
+    const identity = { agent: own ? agent : undefined, scope, attributes };
     const series = new Series(metric.type, identity, startOf(record, now));
     metric.series.set(key, series);
     this.#size += 1;
