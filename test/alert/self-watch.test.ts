@@ -102,7 +102,9 @@ rules: [{ name: Load, metric: load, above: 70, window: 10s, forgetAfter: 1m, cha
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const end = performance.now() + WITHIN_MS; !condition(); await delay(20)) {
+  const end = performance.now() + WITHIN_MS;
+  while (!condition()) {
+    await delay(20);
     if (performance.now() > end) throw new Error(`it did not come to be: ${String(condition)}`);
   }
 }

@@ -37,16 +37,18 @@ describe('tests of the design', () => {
     expect(isPermitted).toBe(false);
   });
 
-  it.runIf(isPermitted).each([
-    'test_emit_metric_sharding',
-    'test_concurrent_emission',
-    'test_analyze_metrics_performance',
-    'test_alert_threshold',
-    'test_metrics_sync',
-    'test_daily_rotation',
-    'test_full_coordination_with_metrics',
-    'test_24_hour_stability',
-  ])(
+  it
+    .runIf(isPermitted)
+    .each([
+      'test_emit_metric_sharding',
+      'test_concurrent_emission',
+      'test_analyze_metrics_performance',
+      'test_alert_threshold',
+      'test_metrics_sync',
+      'test_daily_rotation',
+      'test_full_coordination_with_metrics',
+      'test_24_hour_stability',
+    ])(
     '%s',
     async (name) => {
       const { status, text } = await run(name);
