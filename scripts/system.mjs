@@ -23,6 +23,7 @@ import { checkDesign } from '../test/system/design.mjs';
 import { checkForward } from '../test/system/forward.mjs';
 import { checkPrometheus } from '../test/system/prometheus.mjs';
 import { checkSimulation } from '../test/system/simulate.mjs';
+import { checkUp } from '../test/system/up.mjs';
 import { ready, root } from './ready.mjs';
 
 const BACK_WITHIN_MS = 30_000;
@@ -68,9 +69,11 @@ async function until(condition, ms) {
 
 function checkSystemd() {
   if (!bring('systemd-analyze', 'systemd')) return check('systemd-analyze is there', false);
-  const unit = join(root, 'deploy/systemd/cfn-metrics-archive.service');
-  const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
-  check('systemd-analyze verify', status === 0 && stderr === '', stderr.trim());
+  for (const name of readdirSync(join(root, 'deploy/systemd'))) {
+    const unit = join(root, 'deploy/systemd', name);
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
+    check(`systemd-analyze verify ${name}`, status === 0 && stderr === '', stderr.trim());
+  }
 }
 
 /** supervisord with deploy/supervisor as it is, but for the paths, which are those of this test. */
@@ -144,6 +147,7 @@ async function checkSupervisor() {
 await ready({ examples: true });
 checkSystemd();
 await checkSupervisor();
+await checkUp({ check, bring, until, root });
 await checkAlertmanager({ check, bring, until, root });
 if (bring('prometheus-alertmanager', 'prometheus-alertmanager')) await checkAlerter(root, check);
 await checkPrometheus({ check, bring, root });
