@@ -34,7 +34,7 @@ export function whatFailed({
 /** A simulation, told to people. */
 export function reportLines(result: SimulationResult, style: Style): string[] {
   const line = (label: string, text: string): string => `${style.bold(label.padEnd(LABEL_WIDTH))}${text}`;
-  const more = (text: string): string => `${' '.repeat(LABEL_WIDTH)}${text}`;
+  const indented = (text: string): string => `${' '.repeat(LABEL_WIDTH)}${text}`;
   const good = (percent: number | null): string => {
     const text = percentage(percent);
     return percent === 100 ? style.green(text) : style.red(text);
@@ -42,7 +42,7 @@ export function reportLines(result: SimulationResult, style: Style): string[] {
   const { messages, records } = result;
   const lines = [
     line('agents', who(result)),
-    more(`started in ${formatDuration(result.startMs)}; ${doing(result)}`),
+    indented(`started in ${formatDuration(result.startMs)}; ${doing(result)}`),
     '',
     ...times(result, style),
     '',
@@ -61,10 +61,11 @@ export function reportLines(result: SimulationResult, style: Style): string[] {
       line('dropped', dropped(records)),
       line('shards', balance(result)),
       line('overhead', overhead(result)),
-      more(overheadWithStart(result)),
+      indented(overheadWithStart(result)),
     );
     if (result.analysis !== undefined && result.analysis.asked > 0) {
-      lines.push(line('analysis', analysis(result.analysis)));
+      const [took, more] = analysis(result.analysis);
+      lines.push(line('analysis', took), indented(more));
     }
     lines.push(line('a day', aDay(result)));
   }
@@ -164,13 +165,13 @@ function overheadWithStart({ processor }: SimulationResult): string {
   return `${percentage(overheadWithStartPercent)} with the start of all processes and their first records, ${took(emissionMs)} of ${took(totalMs)}`;
 }
 
-function analysis(answer: NonNullable<SimulationResult['analysis']>): string {
+function analysis(answer: NonNullable<SimulationResult['analysis']>): readonly [took: string, more: string] {
   const { medianMs, medianCpuMs, firstMs, asked, records } = answer;
-  const first = asked > 1 ? `, and the first of ${asked} answers ${formatTime(firstMs! * 1000)}` : '';
-  return (
-    `${formatTime(medianMs! * 1000)} for the ${whole(records)} records of the last 30 s while agents worked, ` +
-    `${formatTime(medianCpuMs! * 1000)} of it processor time${first}`
-  );
+  const [ms, cpuMs, first] = [medianMs, medianCpuMs, firstMs].map((time) => formatTime(time! * 1000));
+  return [
+    `${ms} for the ${whole(records)} records of the last 30 s, ${cpuMs} of it processor time`,
+    `(medians of ${asked} answers while agents worked; the first one took ${first})`,
+  ];
 }
 
 function aDay({ records: { aDay: count, bytesADay, bytesEach } }: SimulationResult): string {
@@ -189,8 +190,9 @@ function processes(count: number): string {
 
 /** Microseconds. */
 function formatTime(us: number): string {
-  if (us < 1000) return `${formatNumber(us)} µs`;
-  return us < 1e6 ? `${formatNumber(us / 1000)} ms` : `${formatNumber(us / 1e6)} s`;
+  const digits = (value: number): string => formatNumber(Number(value.toPrecision(3)));
+  if (us < 1000) return `${digits(us)} µs`;
+  return us < 1e6 ? `${digits(us / 1000)} ms` : `${digits(us / 1e6)} s`;
 }
 
 /** Milliseconds of processor time. */
