@@ -236,6 +236,10 @@ describe('what goes wrong in a simulation', () => {
     const { child, output } = await start(directory);
     const stopped = Math.max(...agentsIn(directory));
     process.kill(stopped, 'SIGSTOP');
+    // stopped, it would not notice that its coordinator has ended
+    onTestFinished(() => {
+      if (agentsIn(directory).includes(stopped)) process.kill(stopped, 'SIGKILL');
+    });
     // a round in which it is missing is never over: five times a second there were new records, and now there are none
     let records = -1;
     let since = 0;
