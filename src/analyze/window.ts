@@ -159,7 +159,7 @@ export class Window {
   }
 
   /**
-   * What {@link measureIn} answers, for this package.
+   * What `measureIn` answers, for this package.
    *
    * @internal
    */

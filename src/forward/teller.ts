@@ -154,7 +154,7 @@ export function seriesOf({ series, overflow }: Metric): Iterable<Series> {
 }
 
 /** A total as it is told. */
-export function totalOf(metric: Metric, series: Series, numbers: Numbers, time: number): Point {
+function totalOf(metric: Metric, series: Series, numbers: Numbers, time: number): Point {
   return pointOf(metric, series, numbers, time, Math.min(series.start, time), 'cumulative');
 }
 
