@@ -68,9 +68,10 @@ const library = entries.map(({ name }) => name).filter((name) => name !== 'cfn-m
 describe('the packed package', () => {
   it('holds what was built, the shell files and the documents, and nothing else', () => {
     const expected =
-      /^(dist\/[\w/-]+\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map)|src\/shell\/[\w-]+(\.sh)?|docs\/[\w/-]+\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+      /^(dist\/[\w/-]+\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map)|src\/shell\/[\w-]+(\.sh)?|config\/[\w.-]+\.(sh|yaml)|docs\/[\w/-]+\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
     expect(packed.filter((path) => !expected.test(path))).toEqual([]);
     expect(packed).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE']));
+    expect(packed.filter((path) => path.startsWith('config/'))).toHaveLength(2);
   });
 
   it('exports every entry that was built, and none that was not', () => {
