@@ -3,9 +3,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MetricsError } from '../errors.js';
-import { StateLock } from './lock.js';
+import { StateLock } from '../store/state-lock.js';
 import { MATCH_OPERATORS, type Matcher, type Silence } from './silence.js';
-import { replaceFile } from './state-file.js';
+import { replaceFile } from '../store/replace-file.js';
 
 /** The file of the silences, in the state directory. */
 const NAME = 'silences.json';
@@ -47,7 +47,7 @@ export async function changeSilences<T>(
     if (silences.length > MAX_SILENCES) {
       throw new MetricsError('ERR_METRICS_OPTION', `there are ${MAX_SILENCES} silences already: expire some`);
     }
-    replaceFile(join(directory, NAME), `${JSON.stringify(silences, null, 2)}\n`);
+    replaceFile(join(directory, NAME), [`${JSON.stringify(silences, null, 2)}\n`]);
     return result;
   } finally {
     lock.release();

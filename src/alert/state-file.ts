@@ -1,14 +1,5 @@
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { replaceFile } from '../store/replace-file.js';
 import type { ChannelMemory } from './memory.js';
 import { readMemory, storedMemory } from './memory.js';
 import { SEVERITIES, type Severity } from './notification.js';
@@ -60,37 +51,9 @@ export function loadState(path: string): AlerterState & { readonly problem?: str
 export function saveState(path: string, { evaluatedAt, instances, channels }: AlerterState): void {
   const memories = [...channels].map(([name, memory]) => [name, storedMemory(memory)]);
   const when = Number.isFinite(evaluatedAt) ? evaluatedAt : null;
-  replaceFile(
-    path,
+  replaceFile(path, [
     `${JSON.stringify({ version: VERSION, evaluatedAt: when, instances, channels: memories })}\n`,
-  );
-}
-
-/** Writes a file beside its place and renames it there when it is on the disk. Only its user may read it. */
-export function replaceFile(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.tmp`;
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-  const fd = openSync(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
-  try {
-    const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length;) {
-      const written = writeSync(fd, bytes, done);
-      // A full disk shows as a short count first.
-      if (written === 0) throw Object.assign(new Error(`no room to write ${temporary}`), { code: 'ENOSPC' });
-      done += written;
-    }
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(temporary, path);
-  const directory = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  ]);
 }
 
 function isInstance(json: unknown): json is Instance {

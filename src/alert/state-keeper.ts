@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { StateLock } from './lock.js';
+import { StateLock } from '../store/state-lock.js';
 import { type AlerterState, loadState, saveState, STATE_FILE } from './state-file.js';
 
 const LOCK = 'alerter.lock';

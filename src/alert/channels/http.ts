@@ -1,13 +1,11 @@
 import type { Delivery } from '../channel.js';
 import type { Endpoint } from './endpoint.js';
 import { mask, withoutTornSecret } from './secret.js';
+import { retryAfterMs } from '../../retry-after.js';
 import { plain } from '../text.js';
 
 /** How long a receiver may take when nobody says otherwise. */
 const DEFAULT_TIMEOUT_MS = 8000;
-
-/** A receiver that asks for more is asked again after this. */
-const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** What is read of an answer that is an error. */
 const MAX_ANSWER_BYTES = 4096;
@@ -96,8 +94,8 @@ async function judge(response: Response, post: Post, secrets: readonly string[])
   if (status !== 408 && status !== 425 && status !== 429 && status < 500)
     return { outcome: 'refused', reason };
   const unsaid = status === 429 ? post.limitedMs : undefined;
-  const retryAfterMs = retryAfter(headers.get('retry-after'), headers.get('date')) ?? unsaid;
-  return { outcome: 'retry', reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const asked = retryAfterMs(headers.get('retry-after'), headers.get('date')) ?? unsaid;
+  return { outcome: 'retry', reason, ...(asked === undefined ? {} : { retryAfterMs: asked }) };
 }
 
 /** The beginning of an answer, as one line without secrets. */
@@ -121,23 +119,6 @@ async function excerpt(response: Response, secrets: readonly string[]): Promise<
   reader?.cancel().catch(() => undefined);
   const text = mask(Buffer.concat(chunks).toString('utf8'), secrets);
   return plain(whole ? text : withoutTornSecret(text, secrets), MAX_REASON);
-}
-
-/** Retry-After in milliseconds from now: seconds, or a date by the receiver's own clock (RFC 9110, 10.2.3). */
-function retryAfter(text: string | null, date: string | null): number | undefined {
-  if (text === null) return undefined;
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : httpDate(text) - now(date);
-  return Number.isNaN(ms) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms));
-}
-
-function now(date: string | null): number {
-  const theirs = date === null ? NaN : httpDate(date);
-  return Number.isNaN(theirs) ? Date.now() : theirs;
-}
-
-function httpDate(text: string): number {
-  // Date.parse makes a year of any number.
-  return /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : NaN;
 }
 
 /** fetch says "fetch failed", and the reason is underneath, in one or several. */

@@ -77,8 +77,7 @@ export const BACKENDS: Readonly<Record<string, BackendKind>> = {
     },
   },
   'prometheus-remote-write': {
-    purpose:
-      'Prometheus, VictoriaMetrics, Mimir, Grafana Cloud (CFN_METRICS_REMOTE_WRITE_URL, _USER, _TOKEN, _TENANT)',
+    purpose: 'Prometheus, VictoriaMetrics, Mimir, … (CFN_METRICS_REMOTE_WRITE_*)',
     flags: {
       ...{ url: 'url', preset: 'preset', user: 'user', token: 'token', tenant: 'tenant' },
       headers: 'headers',
