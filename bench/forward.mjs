@@ -225,12 +225,16 @@ async function outage(minutes = '30') {
     }
     files.forEach((fd, shard) => writeSync(fd, texts[shard]));
   };
+  let clock = start + 12_000;
+  // records are stamped by this clock, thirty times as fast as any other
+  const now = () => clock;
   const forwarder = createForwarder({
     backend,
     directory: shm,
     state,
     maxBackoffMs: 1000,
     resendMs: 600_000,
+    now,
   });
   second(start);
   const stop = new AbortController();
@@ -240,6 +244,7 @@ async function outage(minutes = '30') {
   const heap = () => Math.round(process.memoryUsage().heapUsed / 1e6);
   const sizes = [];
   for (let time = start + 1000; time < end; time += 1000) {
+    clock = Math.max(clock, time + 1);
     second(time);
     if ((time - start) % 30_000 === 0) {
       sizes.push(rss());
