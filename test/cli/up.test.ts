@@ -177,6 +177,9 @@ describe('cfn-metrics up', () => {
     process.kill(companions.analyzer.pid!, 'SIGSTOP');
     expect(await up.end('SIGINT')).toBe(1);
     expect(up.log()).toContain('cfn-metrics: analyzer did not end within 2 s, and was killed\n');
+    // Even so the archiver waited for it.
+    const stops = [...up.log().matchAll(/ (\w+): stopped/g)].map(([, name]) => name);
+    expect(stops).toEqual(['analyzer', 'archiver']);
     expect(up.log()).toContain('archiver: stopped\n');
   });
 
