@@ -25,7 +25,7 @@ export function findExpired(
     // What is still in RAM would only be copied again.
     if (date === undefined || entry === undefined) return [];
     if (entry.source !== null && inRam.has(sourceKey(entry.source))) return [];
-    return [{ name: name.name, date, shard: name.shard, sequence: name.sequence, bytes: compressedBytes }];
+    return [{ name: name.name, date, first: entry.first ?? '', bytes: compressedBytes }];
   });
   const others = catalog.bytes() - candidates.reduce((sum, { bytes }) => sum + bytes, 0);
   return expiredSegments(candidates, others, { days, maxBytes }, now);

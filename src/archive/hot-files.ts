@@ -45,11 +45,11 @@ export class HotFiles {
     const segments = catalog.segments();
     const now = this.#now();
     this.#watch(files);
-    const hot = files.map(({ name, shard, date, sequence, key, stat }) => {
+    const hot = files.map(({ name, shard, date, key, stat }) => {
       const ageMs = now - stat.mtimeMs;
       const since = this.#growth.get(key)?.since ?? Infinity;
       return {
-        ...{ name, shard, date, sequence, bytes: stat.size, ageMs },
+        ...{ name, shard, date, bytes: stat.size, ageMs },
         archived: finished.has(key) && segments.get(key)?.entry.bytes === stat.size,
         quietMs: this.watching ? performance.now() - since : ageMs,
       };

@@ -6,7 +6,6 @@ export interface HotFile {
   readonly shard: number;
   /** Undefined for a live file. */
   readonly date?: string | undefined;
-  readonly sequence: number;
   readonly bytes: number;
   /** Whether it is sealed and finished, and all its bytes are in the archive for good. */
   readonly archived: boolean;
@@ -44,7 +43,7 @@ export interface HotPlan {
 export function planHot(files: readonly HotFile[], policy: HotPolicy): HotPlan {
   const sealed = files
     .filter(({ date }) => date !== undefined)
-    .sort((a, b) => compareText(a.date ?? '', b.date ?? '') || a.sequence - b.sequence || a.shard - b.shard);
+    .sort((a, b) => compareText(a.date ?? '', b.date ?? '') || b.ageMs - a.ageMs || a.shard - b.shard);
   let total = bytesOf(files);
   let leaving = bytesOf(sealed);
   const release = sealed.flatMap((file): HotPlan['release'] => {

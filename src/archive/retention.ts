@@ -7,8 +7,8 @@ export interface Retained {
   readonly name: string;
   /** UTC date in its name, `YYYYMMDD`. */
   readonly date: string;
-  readonly shard: number;
-  readonly sequence: number;
+  /** Time of its earliest record, ISO 8601; empty where it has none. */
+  readonly first: string;
   /** Bytes on the disk. */
   readonly bytes: number;
 }
@@ -34,8 +34,8 @@ export interface Expired {
  * @param otherBytes - Bytes of everything else in the archive, which counts and stays.
  * @param policy - How long and how much is kept.
  * @param now - Unix milliseconds. A segment of the day before yesterday is kept with `days: 2`, and goes with `days: 1`.
- * @returns The oldest first, by the date in the name, so that a clock or a copy that changed a file's times changes
- * nothing.
+ * @returns The oldest first, by the date in the name and then by their records: a clock or a copy that changed a file's
+ * times changes nothing, and a number that is free again says nothing of age.
  */
 export function expiredSegments(
   segments: readonly Retained[],
@@ -45,7 +45,7 @@ export function expiredSegments(
 ): Expired[] {
   const today = Math.floor(now / DAY_MS) * DAY_MS;
   const oldest = [...segments].sort(
-    (a, b) => compareText(a.date, b.date) || a.shard - b.shard || a.sequence - b.sequence,
+    (a, b) => compareText(a.date, b.date) || compareText(a.first, b.first) || compareText(a.name, b.name),
   );
   let total = otherBytes + segments.reduce((sum, { bytes }) => sum + bytes, 0);
   return oldest.flatMap(({ name, date, bytes }): Expired[] => {

@@ -85,6 +85,8 @@ function findTasks(catalog: Catalog, files: readonly RamFile[], { finished, busy
     const end = finished.has(file.key) ? file.stat.size : lastLineEnd(file.fd, file.stat.size);
     if (end <= size) return [];
     if (found !== undefined) return [{ file, copy: found, fresh: false, end }];
+    // It left RAM after it was opened, and so it was archived before; maybe it has left the archive too.
+    if (fstatSync(file.fd).nlink === 0) return [];
     const name = nameOfCopy(catalog, file, taken);
     taken.add(name);
     const copy = { name: parseName(name) as SegmentName, source: file.source, size: 0, synced: true };

@@ -32,6 +32,8 @@ export interface SealerOptions {
   readonly lock?: FileLock | undefined;
 }
 
+/** Numbers from here on are of nobody who seals: anybody can plant a name. */
+const MOST_SEGMENTS = 1_000_000;
 /** How often the exclusive lock is tried while appenders are at work. */
 const TRY_MS = 5;
 
@@ -175,7 +177,13 @@ export class Sealer {
 
   #link(live: string, shard: number, fd: number, stat: Stats): string {
     const date = new Date(firstTime(fd) ?? stat.mtimeMs).toISOString().slice(0, 10).replaceAll('-', '');
-    for (let sequence = 0; ; sequence += 1) {
+    // Behind all there are: a number that is free again would make the newest look older than those.
+    const numbers = listSegments(this.#directory).flatMap((segment) =>
+      segment.shard === shard && segment.date === date && segment.sequence < MOST_SEGMENTS
+        ? [segment.sequence]
+        : [],
+    );
+    for (let sequence = Math.max(-1, ...numbers) + 1; ; sequence += 1) {
       const name = sealedName(date, shard, sequence);
       try {
         linkSync(live, join(this.#directory, name));

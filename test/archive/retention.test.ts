@@ -5,8 +5,8 @@ import { isDue } from '../../src/archive/rotation.js';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 
-function segment(date: string, shard = 0, bytes = 100, sequence = 0): Retained {
-  return { name: `cfn-metrics-${date}-${shard}.${sequence}.jsonl`, date, shard, sequence, bytes };
+function segment(date: string, shard = 0, bytes = 100, first = ''): Retained {
+  return { name: `cfn-metrics-${date}-${shard}.jsonl`, date, first, bytes };
 }
 
 describe('retention', () => {
@@ -44,6 +44,15 @@ describe('retention', () => {
     expect(expiredSegments(segments, 5000, { days: 30, maxBytes: 250 }, NOW)).toHaveLength(4);
   });
 
+  it('knows the oldest of a day by its records, whatever number it has', () => {
+    const segments = ['12', '09', '11'].map((hour, i) => ({
+      ...segment('20261120', i),
+      first: `2026-11-20T${hour}:00:00.000Z`,
+    }));
+    const expired = expiredSegments(segments, 0, { days: 30, maxBytes: 100 }, NOW);
+    expect(expired.map(({ name }) => name)).toEqual([segments[1]!.name, segments[2]!.name]);
+  });
+
   it('counts what goes by age towards the size', () => {
     const segments = [segment('20260101', 0, 1000), segment('20261120'), segment('20261121')];
     expect(expiredSegments(segments, 0, { days: 30, maxBytes: 250 }, NOW)).toEqual([
@@ -60,7 +69,7 @@ describe('retention', () => {
 function hot(name: string, changes: Partial<HotFile> = {}): HotFile {
   const [date, shard] = name.split('-');
   return {
-    ...{ name, shard: Number(shard), date: date === 'live' ? undefined : date, sequence: 0 },
+    ...{ name, shard: Number(shard), date: date === 'live' ? undefined : date },
     ...{ bytes: 100, archived: date !== 'live', ageMs: 1000, quietMs: 1000 },
     ...changes,
   };
@@ -93,6 +102,8 @@ describe('what stays in RAM', () => {
   it('loses the oldest first when there is too much', () => {
     const files = [hot('20261121-0'), hot('20261120-1'), hot('20261120-0'), hot('live-0', { bytes: 10 })];
     expect(planHot(files, policy).release).toEqual([{ name: '20261120-0', reason: 'size' }]);
+    const sameDay = [hot('20261120-0', { bytes: 200 }), hot('20261120-1', { ageMs: 2000 })];
+    expect(planHot(sameDay, policy).release).toEqual([{ name: '20261120-1', reason: 'size' }]);
   });
 
   it('is sealed, the largest shard first, when that is the only way out', () => {
