@@ -9,6 +9,11 @@ import { agentProblem, type MetricRecord, recordProblem } from './record.js';
  * Enough for 40,000 series. Those that take turns and do not fit cost seven times as much each: bench/window.mjs.
  */
 const MAX_REMEMBERED_CHARS = 8_388_608;
+/**
+ * After this everything starts anew as well, for writers come and go, and each is another piece of every line of theirs:
+ * what follows for days would otherwise grow until it is full. To learn 10,000 series again takes a tenth of a second.
+ */
+const FORGET_MS = 600_000;
 /** What a series takes beside its pieces, in characters. */
 const SERIES_CHARS = 100;
 
@@ -42,6 +47,7 @@ export class LinePieces {
   readonly #heads = new Map<string, Head>();
   readonly #tails = new Map<string, Tail>();
   #chars = 0;
+  #since = performance.now();
 
   /**
    * Understands a line by its pieces, and remembers them.
@@ -50,19 +56,21 @@ export class LinePieces {
    * @returns The head, with its tail; undefined where they are not those of a canonical line, or not worth remembering.
    */
   learn(headText: string, tailText: string, before: Head | undefined): Head | undefined {
-    const full = this.#chars >= MAX_REMEMBERED_CHARS;
-    if (full) this.#forget();
+    const now = performance.now();
+    const anew = this.#chars >= MAX_REMEMBERED_CHARS || now - this.#since >= FORGET_MS;
+    if (anew) this.#forget(now);
     const head = this.#head(headText);
     const tail = head && this.#tail(tailText);
     if (tail === undefined) return undefined;
     head!.tail = tail;
     head!.series = this.#series(head!, tail);
     // What started anew must not be reached from what was before, or memory would not be bounded.
-    if (before !== undefined && !full) before.next = head;
+    if (before !== undefined && !anew) before.next = head;
     return head;
   }
 
-  #forget(): void {
+  #forget(now: number): void {
+    this.#since = now;
     this.#heads.clear();
     this.#tails.clear();
     this.#chars = 0;
@@ -129,12 +137,12 @@ function parseHead(text: string): HeadFields | undefined {
 
 function parseTail(text: string): Tail['fields'] | undefined {
   // Points with a start, counts and the like differ each time: not worth remembering.
-  const json = text.includes('"start":')
-    ? undefined
-    : parseObject(text.startsWith(',') ? `{${text.slice(1)}` : `{${text}`);
+  // Behind a value as it stands in the line, for JSON knows where commas belong.
+  const json = text.includes('"start":') ? undefined : parseObject(`{"value":0${text}`);
   if (json === undefined) return undefined;
   const { unit, type, attributes, scope, writer, ...others } = json;
-  if (Object.keys(others).length > 0) return undefined;
+  // A second value would be another number, and anything else is nothing that is known here.
+  if (Object.keys(others).join() !== 'value' || text.includes('"value"')) return undefined;
   const fields = { unit, type, attributes, scope, writer } as Tail['fields'];
   const problem = recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...fields });
   return problem === undefined ? fields : undefined;

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineParser } from '../src/line-parser.js';
 import { parseRecord } from '../src/parse.js';
-import { recordOf } from '../src/points.js';
+import { recordOf, type RecordSeries } from '../src/points.js';
 import { agentId, formatRecord, type MetricRecord, START_TEXT } from '../src/record.js';
 import { anyRecord, anyText } from './support/arbitrary.js';
 
@@ -206,6 +206,17 @@ describe('parsing', () => {
     );
   });
 
+  it.each(['"unit":"ms"}', ',}', ' ,"unit":"ms"}', ',"value":2}', ',"unit":"ms",}', '}'])(
+    'takes %s behind a value where the slow path does, as the same',
+    (tail) => {
+      const text = `{"timestamp":"2026-11-21T20:12:43.976Z","agent":"agent-1","metric":"m","value":1${tail}`;
+      const parser = new LineParser();
+      for (let i = 0; i < 3; i += 1) {
+        expect(stored(parseAsLine(parser, text))).toEqual(stored(parseRecord(text)));
+      }
+    },
+  );
+
   it('never takes the beginning of a record for one', () => {
     const parser = new LineParser();
     fc.assert(
@@ -263,6 +274,28 @@ it('remembers no more than so many series, and reads all there are', () => {
   // all of them would take 300 MB
   expect(used() - before).toBeLessThan(120);
   expect(parseAsLine(parser, formatRecord(plain).slice(0, -1))).toMatchObject(plain);
+});
+
+it('forgets after ten minutes what nobody writes any more', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const parser = new LineParser();
+  const seriesOf = (writer: string): RecordSeries | undefined => {
+    const line = formatRecord({ ...plain, type: 'counter', writer });
+    parser.use(Buffer.from(line + line));
+    if (parser.recognise(0) === undefined) parser.parse(0);
+    if (parser.recognise(line.length) === undefined) parser.parse(line.length);
+    return parser.recognise(0);
+  };
+  const first = seriesOf('a');
+  expect(first).toMatchObject({ writer: 'a' });
+  vi.advanceTimersByTime(599_999);
+  seriesOf('b');
+  expect(seriesOf('a')).toBe(first);
+  vi.advanceTimersByTime(1);
+  seriesOf('b');
+  expect(seriesOf('a')).not.toBe(first);
+  expect(seriesOf('a')).toEqual(first);
 });
 
 function exposedGc(): () => void {
