@@ -33,7 +33,7 @@ export interface BackendRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Bytes of the body before it was compressed. */
   readonly rawBytes: number;
-  /** The points that it tells of: what is halved where the request is too large. */
+  /** The points that it tells of, each in one request: what is halved where the request is too large. */
   readonly points: readonly Point[];
 }
 

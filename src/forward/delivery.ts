@@ -28,6 +28,7 @@ export interface DeliveryCounts {
   deadLettered: number;
   partiallyRefused: number;
   tooOld: number;
+  untold: number;
 }
 
 /** When delivering is to end. */
@@ -52,7 +53,7 @@ export interface DeliveryHost {
 export class Delivery {
   readonly counts: DeliveryCounts = {
     ...{ points: 0, requests: 0, bytes: 0, retries: 0 },
-    ...{ deadLettered: 0, partiallyRefused: 0, tooOld: 0 },
+    ...{ deadLettered: 0, partiallyRefused: 0, tooOld: 0, untold: 0 },
   };
   readonly #host: DeliveryHost;
   readonly #backend: Backend;
@@ -138,6 +139,11 @@ export class Delivery {
     } catch (error) {
       this.#refuse(points, `cannot be encoded: ${(error as Error).message}`);
       return true;
+    }
+    const untold = points.length - requests.reduce((sum, request) => sum + request.points.length, 0);
+    if (untold > 0) {
+      this.counts.untold += untold;
+      this.#once('untold', { type: 'untold', points: untold });
     }
     for (const request of requests) if (!(await this.#request(request, signals))) return false;
     return true;

@@ -32,6 +32,8 @@ export type ForwardEvent =
     }
   /** Points are older, or further in the future, than the backend takes, and were not sent. Told once. */
   | { readonly type: 'tooOld'; readonly backend: string; readonly points: number; readonly oldest: number }
+  /** The backend has no form for points: a NaN, a name that is too long. Told once. */
+  | { readonly type: 'untold'; readonly backend: string; readonly points: number }
   /** Files were deleted before all of them was read. `bytes` is what is known to be missing. */
   | {
       readonly type: 'lost';
@@ -77,6 +79,8 @@ export interface ForwarderStats {
   readonly partiallyRefused: number;
   /** Points outside of the age window of the backend, which were not sent. */
   readonly tooOld: number;
+  /** Points that the backend has no form for, which were not sent. */
+  readonly untold: number;
   /** Files that were deleted before all of them was read. */
   readonly lostFiles: number;
   /** Bytes of them that are known to be missing. */

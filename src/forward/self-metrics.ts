@@ -27,6 +27,7 @@ export class SelfMetrics {
     this.#count('dead_lettered', stats.deadLettered, '{point}');
     this.#count('partially_refused', stats.partiallyRefused, '{point}');
     this.#count('too_old', stats.tooOld, '{point}');
+    this.#count('untold', stats.untold, '{point}');
     this.#count('lost_files', stats.lostFiles, '{file}');
   }
 

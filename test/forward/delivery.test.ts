@@ -226,6 +226,27 @@ describe('what is refused', () => {
     expect(events.filter(({ type }) => type === 'tooOld')).toMatchObject([{ points: 2 }]);
   });
 
+  it('as without a form for the backend is not sent, counted and said once', async () => {
+    const { store, forwarder, receiver, events } = await setup('delta', { points: 2 });
+    const { encode } = receiver.backend();
+    const even = receiver.backend(
+      'delta',
+      { points: 2 },
+      {
+        encode: (points, of) =>
+          encode(
+            points.filter(({ value }) => value % 2 === 0),
+            of,
+          ),
+      },
+    );
+    store(1, ...counts(6));
+    const made = forwarder({ backend: even });
+    await made.once();
+    expect(made.stats).toMatchObject({ untold: 3, points: 3, deadLettered: 0 });
+    expect(events.filter(({ type }) => type === 'untold')).toMatchObject([{ points: 1 }]);
+  });
+
   it('by a backend that fails on it harms nobody', async () => {
     const { store, forwarder, receiver } = await setup('delta');
     const { encode } = receiver.backend();

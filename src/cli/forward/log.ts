@@ -26,6 +26,8 @@ function eventText(event: ForwardEvent): string | undefined {
         : `${counted(event.points, 'point')} refused, they are in ${event.file}: ${event.reason}`;
     case 'tooOld':
       return `${counted(event.points, 'point')} not sent: the backend takes none as old as ${new Date(event.oldest).toISOString()}`;
+    case 'untold':
+      return `${counted(event.points, 'point')} not sent: the backend has no form for what they say`;
     case 'lost':
       return `${counted(event.files, 'file')} ${event.reason}${event.bytes > 0 ? `, ${event.bytes} bytes of them unread` : ''}`;
     case 'error':
