@@ -137,12 +137,11 @@ function parseHead(text: string): HeadFields | undefined {
 
 function parseTail(text: string): Tail['fields'] | undefined {
   // Points with a start, counts and the like differ each time: not worth remembering.
-  // Behind a value as it stands in the line, for JSON knows where commas belong.
-  const json = text.includes('"start":') ? undefined : parseObject(`{"value":0${text}`);
+  // Behind another member, for JSON knows where commas belong; null, for no text makes another value of that.
+  const json = text.includes('"start":') ? undefined : parseObject(`{"":null${text}`);
   if (json === undefined) return undefined;
-  const { unit, type, attributes, scope, writer, ...others } = json;
-  // A second value would be another number, and anything else is nothing that is known here.
-  if (Object.keys(others).join() !== 'value' || text.includes('"value"')) return undefined;
+  const { '': _before, unit, type, attributes, scope, writer, ...others } = json;
+  if (Object.keys(others).length > 0) return undefined;
   const fields = { unit, type, attributes, scope, writer } as Tail['fields'];
   const problem = recordProblem({ time: 0, agent: 'a', metric: 'm', value: 0, ...fields });
   return problem === undefined ? fields : undefined;

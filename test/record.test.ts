@@ -206,16 +206,18 @@ describe('parsing', () => {
     );
   });
 
-  it.each(['"unit":"ms"}', ',}', ' ,"unit":"ms"}', ',"value":2}', ',"unit":"ms",}', '}'])(
-    'takes %s behind a value where the slow path does, as the same',
-    (tail) => {
-      const text = `{"timestamp":"2026-11-21T20:12:43.976Z","agent":"agent-1","metric":"m","value":1${tail}`;
+  it.each([
+    ...['}', '"unit":"ms"}', ',}', ' ,"unit":"ms"}', ',"unit":"ms",}', ',"other":2}', ',"":2}', '"":2}'],
+    ...['.5}', 'e5}', '.5e5}', '5}', '-5}', ',"value":2}', ',"v\\u0061lue":2}', ',"v\\u0061lue":null}'],
+  ])('takes a value before %s where the slow path does, as the same', (tail) => {
+    for (const value of ['1', '0', '1.5', '1e5']) {
+      const text = `{"timestamp":"2026-11-21T20:12:43.976Z","agent":"agent-1","metric":"m","value":${value}${tail}`;
       const parser = new LineParser();
       for (let i = 0; i < 3; i += 1) {
         expect(stored(parseAsLine(parser, text))).toEqual(stored(parseRecord(text)));
       }
-    },
-  );
+    }
+  });
 
   it('never takes the beginning of a record for one', () => {
     const parser = new LineParser();

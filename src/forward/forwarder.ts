@@ -248,10 +248,10 @@ export class Forwarder {
         if (!(await this.#tell(this.#intake.tellRaw(), signals))) return false;
         continue;
       }
-      // What was told of a time cannot be told of it again.
-      if (end <= (this.#intake.toldAt ?? -Infinity)) return true;
       const { resolutionMs = 1 } = this.#settings.backend;
       const next = nextAfter(this.#intake.toldAt ?? -Infinity, resolutionMs);
+      // What was told of a time cannot be told of it again, and a clock that was set back is not waited for.
+      if (next - end > resolutionMs) return true;
       if (end < next) {
         // told now it would take the place of what was told before
         await pause(next - end, signals.over);

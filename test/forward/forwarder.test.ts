@@ -192,6 +192,17 @@ describe('time', () => {
     expect(receiver.valuesOf('n').map(([, , value]) => value)).toEqual([2]);
   });
 
+  it('tells what was stored in the very millisecond that was told before', async () => {
+    const now = Date.now();
+    const { store, forwarder, receiver } = await setup('delta');
+    const made = forwarder({ now: () => now });
+    for (const value of [1, 2]) {
+      store(1, count(value, { time: now }));
+      await made.once();
+    }
+    expect(receiver.valuesOf('n').map(([, , value]) => value)).toEqual([1, 2]);
+  });
+
   it('run tells an interval when it is over, and at the signal what is stored by then', async () => {
     const { store, forwarder, receiver } = await setup('delta');
     const made = forwarder({ intervalMs: 200, graceMs: 20 });

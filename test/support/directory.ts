@@ -7,7 +7,8 @@ import { onTestFinished } from 'vitest';
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'cfn-test-'));
   onTestFinished(() => {
-    rmSync(directory, { recursive: true, force: true });
+    // whoever is just ending may still write a last file
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   });
   return directory;
 }
