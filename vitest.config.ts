@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // real files and real child processes: on a loaded two-core machine a Node start takes a second
     testTimeout: 20_000,
+    // most of them wait for others: one less than there are processors, as it would be, leaves a small machine idle
+    maxWorkers: '100%',
     hookTimeout: 20_000,
     unstubEnvs: true,
     restoreMocks: true,

@@ -1,24 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { MetricsError } from '../errors.js';
 import { integerOption } from '../options.js';
 import { StateLock } from '../store/state-lock.js';
 import { DeadLetters } from './dead-letters.js';
-import { Delivery, type DeliverySignals, type Outbox } from './delivery.js';
+import { Delivery, type DeliverySignals } from './delivery.js';
 import type { ForwarderStats, ForwardNews } from './events.js';
 import { Intake } from './intake.js';
+import { ForwardLoop } from './loop.js';
 import { type ForwarderOptions, forwarderSettings, type ForwarderSettings } from './options.js';
 import type { Point } from './point.js';
 import { FORWARDER_AGENT, SelfMetrics } from './self-metrics.js';
-import type { Telling } from './teller.js';
 
 /** How often it looks what was deleted, and stores metrics of its own, whatever else it does. */
 const UPKEEP_MS = 5000;
-/** Where nothing is told, the position is saved this often. */
-const SAVE_MS = 30_000;
-/** A state that cannot be saved is tried again after this. */
-const RETRY_SAVE_MS = 1000;
 const FLUSH_MS = 10_000;
 
 /**
@@ -65,16 +59,11 @@ export class Forwarder {
   readonly #listener: ForwarderOptions['onEvent'];
   readonly #intake: Intake;
   readonly #delivery: Delivery;
+  readonly #loop: ForwardLoop;
   #lock: StateLock | undefined;
   #self: SelfMetrics | undefined;
   #upkeep: NodeJS.Timeout | undefined;
-  #outbox: Outbox = { id: '', points: [], done: 0 };
-  /** What of the outbox is in no file yet. */
-  #unsaved: Telling | undefined;
-  #acceptedUntil: number | null = null;
   #vanished = 0;
-  #toldMissed = 0;
-  #savedAt = performance.now();
   #working: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
@@ -92,19 +81,22 @@ export class Forwarder {
       progressFile: file('.sent'),
       report: (event) => this.#report(event),
     });
+    this.#loop = new ForwardLoop(this.#settings, this.#intake, this.#delivery, (event) =>
+      this.#report(event),
+    );
   }
 
   /** What it did so far. */
   get stats(): ForwarderStats {
     const { records, torn, missed } = this.#intake.counts;
     const { refused, size, overflowed } = this.#intake.state;
-    const until = this.#acceptedUntil;
+    const { acceptedUntil: until, waiting } = this.#loop;
     return {
       ...this.#delivery.counts,
       ...{ records, torn, refused, series: size, overflowed },
       lostFiles: this.#vanished + missed.files,
       lostBytes: missed.bytes,
-      waiting: this.#outbox.points.length - this.#outbox.done,
+      waiting,
       lagMs: until === null ? null : Math.max(0, this.#settings.now() - until),
     };
   }
@@ -118,7 +110,7 @@ export class Forwarder {
    * another process forwards with this state.
    */
   run(limits: ForwardLimits = {}): Promise<boolean> {
-    return this.#work(limits, (signals) => this.#follow(signals));
+    return this.#work(limits, (signals) => this.#loop.follow(signals));
   }
 
   /**
@@ -128,7 +120,7 @@ export class Forwarder {
    * @returns As {@link Forwarder.run}.
    */
   once(limits: ForwardLimits = {}): Promise<boolean> {
-    return this.#work(limits, (signals) => this.#flush(signals));
+    return this.#work(limits, (signals) => this.#loop.flush(signals));
   }
 
   /**
@@ -203,8 +195,7 @@ export class Forwarder {
     try {
       const { outbox, points, problem, vanished } = this.#intake.open();
       if (problem !== undefined) this.#report({ type: 'error', message: problem });
-      this.#outbox = { id: outbox, points, done: this.#delivery.loadProgress(outbox) };
-      this.#acceptedUntil = points.length === 0 ? this.#intake.toldAt : null;
+      this.#loop.resume({ id: outbox, points, done: this.#delivery.loadProgress(outbox) });
       this.#vanished = vanished;
       if (vanished > 0) {
         const reason = 'deleted while nobody forwarded, or by a restart of the machine';
@@ -219,154 +210,11 @@ export class Forwarder {
     }
   }
 
-  /** Forwards until it is in a hurry, and then what is there. */
-  async #follow(signals: DeliverySignals): Promise<boolean> {
-    const { graceMs, now, pollMs } = this.#settings;
-    if (!(await this.#deliver(signals))) return false;
-    while (!signals.hurry.aborted) {
-      const began = now();
-      const look = await this.#advance(began - graceMs, signals);
-      if (look === 'over') return false;
-      if (look === 'more') continue;
-      const { openEnd } = this.#intake;
-      const due = openEnd === null ? Infinity : openEnd + graceMs - now();
-      await pause(Math.max(10, Math.min(pollMs, due)), signals.hurry);
-    }
-    return this.#flush(signals);
-  }
-
-  /** Tells everything there is, and ends the interval that is open. */
-  async #flush(signals: DeliverySignals): Promise<boolean> {
-    if (!(await this.#deliver(signals))) return false;
-    let end = this.#settings.now();
-    for (;;) {
-      const look = await this.#advance(end, signals);
-      if (look === 'over') return false;
-      if (look === 'more') continue;
-      const { cut } = await this.#intake.take(end + 1);
-      if (cut) {
-        if (!(await this.#tell(this.#intake.tellRaw(), signals))) return false;
-        continue;
-      }
-      const { resolutionMs = 1 } = this.#settings.backend;
-      const next = nextAfter(this.#intake.toldAt ?? -Infinity, resolutionMs);
-      // What was told of a time cannot be told of it again, and a clock that was set back is not waited for.
-      if (next - end > resolutionMs) return true;
-      if (end < next) {
-        // told now it would take the place of what was told before
-        await pause(next - end, signals.over);
-        end = next;
-        continue;
-      }
-      this.#intake.openUntil(this.#intervalEnd(end));
-      return this.#tell(this.#intake.tell(end), signals, end);
-    }
-  }
-
-  /**
-   * Reads on, and ends the open interval where its time has come.
-   *
-   * @param settled - Before this time all that will be stored is stored.
-   * @returns Whether there may be more to do at once.
-   */
-  async #advance(settled: number, signals: DeliverySignals): Promise<'more' | 'waiting' | 'over'> {
-    const intake = this.#intake;
-    const began = this.#settings.now();
-    if (intake.openEnd === null) {
-      // nothing is taken yet: it only shows where the oldest record is
-      const { earliest } = await intake.take(-Infinity);
-      intake.openUntil(this.#intervalEnd(Math.min(earliest, began)));
-    }
-    const end = intake.openEnd!;
-    const { earliest, cut } = await intake.take(end);
-    this.#tellMissed();
-    if (cut) return (await this.#tell(intake.tellRaw(), signals)) ? 'more' : 'over';
-    if (end > settled) {
-      this.#saveIfDue();
-      return 'waiting';
-    }
-    const telling = intake.tell(end);
-    intake.openUntil(Math.max(this.#intervalEnd(Math.min(earliest, began)), this.#intervalEnd(end)));
-    return (await this.#tell(telling, signals, end)) ? 'more' : 'over';
-  }
-
-  /** The first end of an interval behind a time. */
-  #intervalEnd(time: number): number {
-    const { intervalMs } = this.#settings;
-    return nextAfter(time, intervalMs);
-  }
-
-  /** Saves what is told, and tells it. */
-  async #tell(telling: Telling, signals: DeliverySignals, until?: number): Promise<boolean> {
-    const points = [...telling.loose, ...telling.kept.values()];
-    if (points.length === 0) {
-      this.#acceptedUntil = until ?? this.#acceptedUntil;
-      this.#saveIfDue();
-      return true;
-    }
-    this.#outbox = { id: randomBytes(6).toString('hex'), points, done: 0 };
-    this.#unsaved = telling;
-    return this.#deliver(signals);
-  }
-
-  async #deliver(signals: DeliverySignals): Promise<boolean> {
-    while (this.#unsaved !== undefined) {
-      if (this.#save(this.#outbox.id, this.#unsaved)) this.#unsaved = undefined;
-      else if (signals.over.aborted) return false;
-      else await pause(RETRY_SAVE_MS, signals.over);
-    }
-    const { counts } = this.#delivery;
-    const { points, requests, bytes } = counts;
-    if (!(await this.#delivery.deliver(this.#outbox, signals))) return false;
-    const until = this.#intake.toldAt;
-    this.#acceptedUntil = until;
-    this.#outbox = { id: this.#outbox.id, points: [], done: 0 };
-    if (counts.requests > requests && until !== null) {
-      this.#report({
-        type: 'forwarded',
-        points: counts.points - points,
-        requests: counts.requests - requests,
-        bytes: counts.bytes - bytes,
-        until,
-      });
-    }
-    return true;
-  }
-
-  /** Nothing waits now, so that a position can be saved without points. */
-  #saveIfDue(): void {
-    if (!this.#intake.isDirty || performance.now() - this.#savedAt < SAVE_MS) return;
-    this.#save('', { loose: [], kept: new Map() });
-  }
-
-  #save(id: string, telling: Telling): boolean {
-    this.#savedAt = performance.now();
-    try {
-      this.#intake.save(id, telling);
-      return true;
-    } catch (error) {
-      this.#report({ type: 'error', message: `the state cannot be saved: ${(error as Error).message}` });
-      return false;
-    }
-  }
-
   #maintain(): void {
     this.#self?.tell(this.stats);
     // Only while nothing is read; a reader sees it itself.
-    if (this.stats.waiting > 0) this.#intake.look();
-    this.#tellMissed();
-  }
-
-  #tellMissed(): void {
-    const { files, bytes } = this.#intake.counts.missed;
-    if (files === this.#toldMissed) return;
-    this.#report({
-      type: 'lost',
-      files: files - this.#toldMissed,
-      bytes,
-      reason: 'deleted before they were read',
-    });
-    this.#toldMissed = files;
+    if (this.#loop.waiting > 0) this.#intake.look();
+    this.#loop.tellMissed();
   }
 
   #report(event: ForwardNews): void {
@@ -376,15 +224,6 @@ export class Forwarder {
       // A listener that throws must not end the forwarding.
     }
   }
-}
-
-/** The first multiple behind a time. */
-function nextAfter(time: number, ms: number): number {
-  return (Math.floor(time / ms) + 1) * ms;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
 /**
