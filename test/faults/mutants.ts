@@ -18,7 +18,7 @@ export const MUTANTS = {
       replace: `const torn = typeof parsed === 'string';
         for (const piece of torn ? parsed.split(START_TEXT).slice(1, -1) : []) {
           const early = parseRecord(START_TEXT + piece);
-          if (early !== undefined) records.push(early);
+          if (early !== undefined) sink.add(early);
         }`,
     },
   ],
@@ -34,8 +34,8 @@ export const MUTANTS = {
   'position before delivery': [
     {
       file: 'src/store/tail.ts',
-      find: 'if (wanted.length > 0) yield',
-      replace: 'file.confirm();\n        if (wanted.length > 0) yield',
+      find: 'if (newer.length > 0) yield',
+      replace: 'file.confirm();\n        if (newer.length > 0) yield',
     },
   ],
   'a restart reads live files only': [
@@ -80,7 +80,7 @@ export const MUTANTS = {
       replace: 'for (let tries = 0; tries > 0; tries -= 1)',
     },
     {
-      file: 'src/store/seal.ts',
+      file: 'src/store/segment-growth.ts',
       find: 'if (seen?.size !== size || seen.ino !== ino) {',
       replace: 'if (size > 0) return true;\n    if (seen?.size !== size || seen.ino !== ino) {',
     },
