@@ -4,6 +4,7 @@ import {
   chmodSync,
   closeSync,
   mkdirSync,
+  readdirSync,
   openSync,
   symlinkSync,
   writeFileSync,
@@ -144,9 +145,12 @@ describe('doctor', () => {
 
   it('changes nothing', () => {
     const directory = temporaryDirectory();
-    const listing = (): string =>
-      execFileSync('ls', ['-la', '--time-style=full-iso', directory], { encoding: 'utf8' });
     store(directory, 1, [{}]);
+    // not with -a: the directory above is everybody's
+    const files = [directory, ...readdirSync(directory).map((name) => join(directory, name))];
+    const listing = (): string =>
+      execFileSync('ls', ['-ldi', '--time-style=full-iso', ...files], { encoding: 'utf8' }) +
+      readdirSync(directory).join();
     const before = listing();
     doctor(directory);
     expect(listing()).toBe(before);
