@@ -83,8 +83,11 @@ export class LinePieces {
     if (identity === undefined) return undefined;
     const { agent, metric } = identity;
     const bytes = viewOf(text);
+    // One plain literal: what is spread into an object lies further away in memory, which every line would pay.
     const head: Head = {
-      ...{ bytes, agent, metric },
+      bytes,
+      agent,
+      metric,
       all: new Map(),
       tail: undefined,
       series: undefined,
