@@ -1,7 +1,7 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import type { Backend, BackendLimits, BackendRequest, ResourceOf } from '../../src/forward/backend.js';
 import type { Point } from '../../src/forward/point.js';
-import { convert, type KnownOwners } from './convert.js';
+import { convert, type Known } from './convert.js';
 import { type DatadogBackendOptions, datadogSettings, type DatadogSettings } from './options.js';
 import { distributionPoints, seriesV1, seriesV2 } from './requests.js';
 
@@ -46,7 +46,7 @@ class DatadogBackend implements Backend {
   readonly resolutionMs = 1000;
   readonly #settings: DatadogSettings;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #known: KnownOwners = new WeakMap();
+  readonly #known: Known = { agents: new WeakMap(), owners: new WeakMap() };
 
   constructor(settings: DatadogSettings) {
     this.#settings = settings;

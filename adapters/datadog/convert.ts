@@ -34,15 +34,20 @@ const UNIFIED: readonly (readonly [attribute: string, tag: string])[] = [
   ['deployment.environment', 'env'],
 ];
 
-/** Owners of points that were told before: a series keeps its attributes, and an agent its resource until it says another. */
-export type KnownOwners = WeakMap<Attributes, { readonly of: AgentTags; readonly owner: Owner }>;
+/** What points told before were of: a series keeps its attributes, and an agent its resource until it says another. */
+export interface Known {
+  /** By resource. */
+  readonly agents: WeakMap<Attributes, AgentTags>;
+  /** By attributes. */
+  readonly owners: WeakMap<Attributes, { readonly of: AgentTags; readonly owner: Owner }>;
+}
 
 /** Turns points into series. */
 export function convert(
   points: readonly Point[],
   resourceOf: ResourceOf,
   rules: Rules,
-  known: KnownOwners = new WeakMap(),
+  known: Known = { agents: new WeakMap(), owners: new WeakMap() },
 ): Converted {
   const set = new SeriesSet();
   const told: Point[] = [];
@@ -51,7 +56,7 @@ export function convert(
   for (const point of inOrder(points)) {
     const { agent, attributes } = point;
     let of = agents.get(agent);
-    if (of === undefined) agents.set(agent, (of = agentTags(agent, resourceOf(agent), rules)));
+    if (of === undefined) agents.set(agent, (of = agentIn(known, agent, resourceOf(agent), rules)));
     const name = metricName(point.metric);
     if (name === undefined || point.time < 0) continue;
     const owner = ownerIn(known, attributes, of);
@@ -66,19 +71,29 @@ export function convert(
   return { set, told, distributed };
 }
 
-function ownerIn(known: KnownOwners, attributes: Attributes, of: AgentTags): Owner {
-  const found = known.get(attributes);
-  if (found !== undefined && found.of.agent === of.agent && found.of.resource === of.resource) {
-    return found.owner;
-  }
+function agentIn(
+  { agents }: Known,
+  agent: string | undefined,
+  resource: Attributes,
+  rules: Rules,
+): AgentTags {
+  const found = agents.get(resource);
+  if (found !== undefined && found.agent === agent) return found;
+  const tags = agentTags(agent, resource, rules);
+  agents.set(resource, tags);
+  return tags;
+}
+
+function ownerIn({ owners }: Known, attributes: Attributes, of: AgentTags): Owner {
+  const found = owners.get(attributes);
+  if (found?.of === of) return found.owner;
   const owner = ownerOf([...of.tags, ...tagsOf(attributes)], of.host);
-  known.set(attributes, { of, owner });
+  owners.set(attributes, { of, owner });
   return owner;
 }
 
 interface AgentTags {
   readonly agent: string | undefined;
-  readonly resource: Attributes;
   readonly tags: readonly string[];
   readonly host: string | undefined;
 }
@@ -99,7 +114,7 @@ function agentTags(agent: string | undefined, resource: Attributes, rules: Rules
     rules.resourceTags.flatMap((key) => (Object.hasOwn(resource, key) ? [[key, resource[key]!]] : [])),
   );
   return {
-    ...{ agent, resource },
+    agent,
     tags: [...(agent === undefined ? [] : [tag('agent_id', agent)]), ...unified, ...tagsOf(named)],
     host: typeof host === 'string' && host !== '' ? host : undefined,
   };
@@ -120,7 +135,7 @@ function addTo(set: SeriesSet, name: string, owner: Owner, point: Point, rules: 
   switch (point.type) {
     case 'counter': {
       if (!Number.isFinite(point.value)) return false;
-      set.count(name, owner, second, { value: point.value, interval: intervalOf(point) }, unit);
+      set.count(name, owner, { second, value: point.value, interval: intervalOf(point) }, unit);
       return true;
     }
     case 'gauge':
@@ -144,14 +159,14 @@ function addHistogram(set: SeriesSet, name: string, owner: Owner, point: Point, 
   const second = secondOf(point);
   const interval = intervalOf(point);
   const unit = unitOf(point.unit);
-  set.count(count, owner, second, { value: point.count ?? 0, interval });
-  if (isFinite(point.sum)) set.count(sum, owner, second, { value: point.sum, interval }, unit);
+  set.count(count, owner, { second, value: point.count ?? 0, interval });
+  if (isFinite(point.sum)) set.count(sum, owner, { second, value: point.sum, interval }, unit);
   if (isFinite(point.min)) set.gauge(min, owner, second, point.min, { unit, merge: 'min' });
   if (isFinite(point.max)) set.gauge(max, owner, second, point.max, { unit, merge: 'max' });
   if (!buckets) return true;
   for (const { lower, upper, count: value } of bucketsOf(point)) {
     const bounds = [tag('lower_bound', bound(lower)), tag('upper_bound', bound(upper))];
-    set.count(bucket, ownerOf([...owner.tags, ...bounds], owner.host), second, { value, interval });
+    set.count(bucket, ownerOf([...owner.tags, ...bounds], owner.host), { second, value, interval });
   }
   return true;
 }

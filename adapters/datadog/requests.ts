@@ -3,48 +3,33 @@ import type { Distribution, Series, Value } from './series.js';
 /** The numbers of the types in version 2: https://docs.datadoghq.com/api/latest/metrics/#submit-metrics. */
 const TYPES = { count: 1, gauge: 3 } as const;
 
-/** Values of a series that are of intervals of one length: the length is said once for all of them. */
-interface Part {
-  readonly interval: number | undefined;
-  readonly values: readonly (readonly [second: number, value: number])[];
-}
+// Written as text, for to make objects for JSON.stringify took half of the time of a request: names, types and numbers
+// that are finite are JSON as they are.
 
 /** The body of a request to `/api/v2/series`. */
 export function seriesV2(all: readonly Series[]): string {
-  const series = all.flatMap((each) => {
-    const { metric, type, unit, tags, host } = each;
-    return partsOf(each).map(({ interval, values }) => ({
-      metric,
-      type: TYPES[type],
-      ...(interval !== undefined && { interval }),
-      ...(unit !== undefined && { unit }),
-      points: values.map(([timestamp, value]) => ({ timestamp, value })),
-      tags,
-      ...(host !== undefined && { resources: [{ type: 'host', name: host }] }),
-    }));
+  return bodyOf(all, ({ metric, type, unit, owner: { tagsJson, hostJson } }, interval, values) => {
+    const points = values.map(({ second, value }) => `{"timestamp":${second},"value":${value}}`).join();
+    const length = interval === undefined ? '' : `,"interval":${interval}`;
+    const named = unit === undefined ? '' : `,"unit":"${unit}"`;
+    const host = hostJson === undefined ? '' : `,"resources":[{"type":"host","name":${hostJson}}]`;
+    return `{"metric":"${metric}","type":${TYPES[type]}${length}${named},"points":[${points}],"tags":${tagsJson}${host}}`;
   });
-  return JSON.stringify({ series });
 }
 
 /** The body of a request to `/api/v1/series`. */
 export function seriesV1(all: readonly Series[]): string {
-  const series = all.flatMap((each) => {
-    const { metric, type, tags, host } = each;
-    return partsOf(each).map(({ interval, values }) => ({
-      metric,
-      type,
-      ...(interval !== undefined && { interval }),
-      points: values,
-      tags,
-      ...(host !== undefined && { host }),
-    }));
+  return bodyOf(all, ({ metric, type, owner: { tagsJson, hostJson } }, interval, values) => {
+    const points = values.map(({ second, value }) => `[${second},${value}]`).join();
+    const length = interval === undefined ? '' : `,"interval":${interval}`;
+    const host = hostJson === undefined ? '' : `,"host":${hostJson}`;
+    return `{"metric":"${metric}","type":"${type}"${length},"points":[${points}],"tags":${tagsJson}${host}}`;
   });
-  return JSON.stringify({ series });
 }
 
 /** The body of a request to `/api/v1/distribution_points`. */
 export function distributionPoints(all: readonly Distribution[]): string {
-  const series = all.map(({ metric, tags, host, values }) => ({
+  const series = all.map(({ metric, owner: { tags, host }, values }) => ({
     metric,
     type: 'distribution',
     points: [...values],
@@ -54,12 +39,27 @@ export function distributionPoints(all: readonly Distribution[]): string {
   return JSON.stringify({ series });
 }
 
-function partsOf({ values }: Series): Part[] {
-  const parts = new Map<number | undefined, [number, number][]>();
-  for (const [second, { value, interval }] of values as ReadonlyMap<number, Value>) {
-    const part = parts.get(interval);
-    if (part === undefined) parts.set(interval, [[second, value]]);
-    else part.push([second, value]);
+/** Of a series the length of intervals is said once: values of another length are another one. */
+function bodyOf(
+  all: readonly Series[],
+  textOf: (series: Series, interval: number | undefined, values: readonly Value[]) => string,
+): string {
+  const texts: string[] = [];
+  for (const series of all) {
+    const { values } = series;
+    const { interval } = values[0]!;
+    if (values.every((value) => value.interval === interval)) texts.push(textOf(series, interval, values));
+    else for (const [length, some] of byInterval(values)) texts.push(textOf(series, length, some));
   }
-  return [...parts].map(([interval, values]) => ({ interval, values }));
+  return `{"series":[${texts.join()}]}`;
+}
+
+function byInterval(values: readonly Value[]): Map<number | undefined, Value[]> {
+  const parts = new Map<number | undefined, Value[]>();
+  for (const value of values) {
+    const part = parts.get(value.interval);
+    if (part === undefined) parts.set(value.interval, [value]);
+    else part.push(value);
+  }
+  return parts;
 }

@@ -3,6 +3,8 @@ type Merge = 'add' | 'last' | 'min' | 'max';
 
 /** A value of a series. */
 export interface Value {
+  /** Unix second. */
+  readonly second: number;
   readonly value: number;
   /** Seconds that a count is of. */
   readonly interval: number | undefined;
@@ -10,58 +12,60 @@ export interface Value {
 
 /** One series of a request. */
 export interface Series {
+  /** As {@link metricName} has it. */
   readonly metric: string;
   readonly type: 'count' | 'gauge';
-  readonly tags: readonly string[];
-  readonly host: string | undefined;
+  readonly owner: Owner;
   readonly unit: string | undefined;
-  /** By Unix second. */
-  readonly values: Map<number, Value>;
+  /** By time, one of a second. */
+  readonly values: Value[];
 }
 
 /** A series of raw values. */
 export interface Distribution {
   readonly metric: string;
-  readonly tags: readonly string[];
-  readonly host: string | undefined;
+  readonly owner: Owner;
+  /** By Unix second. */
   readonly values: Map<number, number[]>;
 }
 
 /** Whom a value is of. */
 export interface Owner {
+  /** Sorted, none is there twice. */
   readonly tags: readonly string[];
   readonly host: string | undefined;
   /** The same for the same tags and host. */
   readonly key: string;
+  /** The tags as JSON: nearly all that a request says of a series, and the same each time. */
+  readonly tagsJson: string;
+  /** The host as JSON. */
+  readonly hostJson: string | undefined;
 }
 
-/** Makes what tells series apart; tags are sorted, and none is there twice. */
+/** The owner that has these tags, in any order. */
 export function ownerOf(tags: readonly string[], host: string | undefined): Owner {
   const sorted = [...new Set(tags)].sort();
-  return { tags: sorted, host, key: `${host ?? ''}\n${sorted.join('\n')}` };
+  const tagsJson = JSON.stringify(sorted);
+  const hostJson = host === undefined ? undefined : JSON.stringify(host);
+  return { tags: sorted, host, key: `${hostJson ?? ''}${tagsJson}`, tagsJson, hostJson };
 }
 
 /**
  * The series of one request: each of its values is the only one of its metric, tags and second, since of two Datadog
- * would keep the last.
+ * would keep the last. Values come in the order of time.
  */
 export class SeriesSet {
-  readonly #series = new Map<string, Series>();
-  readonly #distributions = new Map<string, Distribution>();
-
   /** Those that are told as they are. */
-  get series(): readonly Series[] {
-    return [...this.#series.values()];
-  }
-
+  readonly series: Series[] = [];
   /** Those whose values Datadog makes statistics of. */
-  get distributions(): readonly Distribution[] {
-    return [...this.#distributions.values()];
-  }
+  readonly distributions: Distribution[] = [];
+  readonly #counts = new Map<string, Map<string, Series>>();
+  readonly #gauges = new Map<string, Map<string, Series>>();
+  readonly #distributed = new Map<string, Map<string, Distribution>>();
 
   /** Adds what came in an interval. */
-  count(metric: string, owner: Owner, second: number, value: Value, unit?: string): void {
-    this.#add({ metric, type: 'count', unit }, owner, second, value, 'add');
+  count(metric: string, owner: Owner, value: Value, unit?: string): void {
+    this.#add(metric, 'count', owner, value, unit, 'add');
   }
 
   /** Adds a value of a time. */
@@ -72,33 +76,47 @@ export class SeriesSet {
     value: number,
     { unit, merge = 'last' }: { readonly unit?: string | undefined; readonly merge?: Merge },
   ): void {
-    this.#add({ metric, type: 'gauge', unit }, owner, second, { value, interval: undefined }, merge);
+    this.#add(metric, 'gauge', owner, { second, value, interval: undefined }, unit, merge);
   }
 
   /** Adds a value to a distribution. */
-  distribution(metric: string, { tags, host, key }: Owner, second: number, value: number): void {
-    const id = `${metric}\n${key}`;
-    let found = this.#distributions.get(id);
-    if (found === undefined) this.#distributions.set(id, (found = { metric, tags, host, values: new Map() }));
-    const values = found.values.get(second);
-    if (values === undefined) found.values.set(second, [value]);
+  distribution(metric: string, owner: Owner, second: number, value: number): void {
+    const byMetric = of(this.#distributed, owner);
+    const known = byMetric.get(metric);
+    const values = known?.values.get(second);
+    if (known === undefined) {
+      const made = { metric, owner, values: new Map([[second, [value]]]) };
+      byMetric.set(metric, made);
+      this.distributions.push(made);
+    } else if (values === undefined) known.values.set(second, [value]);
     else values.push(value);
   }
 
   #add(
-    { metric, type, unit }: Pick<Series, 'metric' | 'type' | 'unit'>,
-    { tags, host, key }: Owner,
-    second: number,
+    metric: string,
+    type: Series['type'],
+    owner: Owner,
     value: Value,
+    unit: string | undefined,
     merge: Merge,
   ): void {
-    const id = `${type} ${metric}\n${key}`;
-    let found = this.#series.get(id);
-    if (found === undefined)
-      this.#series.set(id, (found = { metric, type, tags, host, unit, values: new Map() }));
-    const before = found.values.get(second);
-    found.values.set(second, before === undefined ? value : merged(before, value, merge));
+    const byMetric = of(type === 'count' ? this.#counts : this.#gauges, owner);
+    const values = byMetric.get(metric)?.values;
+    const last = values?.at(-1);
+    if (values === undefined) {
+      const made = { metric, type, owner, unit, values: [value] };
+      byMetric.set(metric, made);
+      this.series.push(made);
+    } else if (last?.second === value.second) values[values.length - 1] = merged(last, value, merge);
+    else values.push(value);
   }
+}
+
+/** What an owner has, by metric: two looks at texts whose hashes are known, where one would make a text of both. */
+function of<T>(byOwner: Map<string, Map<string, T>>, { key }: Owner): Map<string, T> {
+  let found = byOwner.get(key);
+  if (found === undefined) byOwner.set(key, (found = new Map<string, T>()));
+  return found;
 }
 
 function merged(before: Value, after: Value, merge: Merge): Value {
@@ -108,7 +126,7 @@ function merged(before: Value, after: Value, merge: Merge): Value {
         before.interval === undefined || after.interval === undefined
           ? (before.interval ?? after.interval)
           : Math.max(before.interval, after.interval);
-      return { value: before.value + after.value, interval };
+      return { second: after.second, value: finite(before.value + after.value), interval };
     }
     case 'min':
       return before.value < after.value ? before : after;
@@ -117,4 +135,9 @@ function merged(before: Value, after: Value, merge: Merge): Value {
     case 'last':
       return after;
   }
+}
+
+/** JSON has no infinity, which two counts of 1e308 come to: the largest number is as near as it gets. */
+function finite(sum: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(sum, Number.MAX_VALUE));
 }

@@ -96,6 +96,16 @@ describe.each([1, 2] as const)('series of version %d', (apiVersion) => {
     );
   });
 
+  it('counts that come to more than a double are the largest double, and harm no others', async () => {
+    const { receiver, tell } = await start({ apiVersion });
+    const huge = { metric: 'bytes', type: 'counter', value: 1e308, start: (SECOND - 10) * 1000 } as const;
+    expect(await tell(huge, { ...huge, attributes: { '!': '' } }, { metric: 'mb', value: 1 })).toEqual([202]);
+    expect(kept(receiver)).toEqual([
+      `count bytes agent_id:agent-1 0 ${Number.MAX_VALUE}`,
+      'gauge mb agent_id:agent-1 0 1',
+    ]);
+  });
+
   it('of gauges of one second the last is told, in whichever order they come', async () => {
     const { receiver, tell } = await start({ apiVersion });
     const at = (ms: number, value: number): Partial<Point> => ({ time: SECOND * 1000 + ms, value });
