@@ -119,7 +119,7 @@ export class NumberSeries extends Series {
     for (let at = points.search(keep); at < points.end; at += 1) {
       const time = points.timeAt(at);
       const cell = this.#seconds.cell(time, () => new NumberCell());
-      cell.add(time, points.values[at - points.base]!, points.storedAt(at));
+      cell.add(time, points.valueAt(at), points.storedAt(at));
     }
     this.#points = undefined;
     this.#runnings.length = 0;

@@ -73,14 +73,12 @@ export class Running implements NumberPart {
       return true;
     }
     const { from, to } = this;
-    const { base, times, end } = points;
-    const sinceTime = since - points.origin;
-    const untilTime = until - points.origin;
-    for (; this.from < end && times[this.from - base]! < sinceTime; this.from += 1) {
+    const { end } = points;
+    for (; this.from < end && points.timeAt(this.from) < since; this.from += 1) {
       if (this.from < to) this.#take(points, this.from, -1);
     }
     if (this.to < this.from) this.to = this.from;
-    for (; this.to < end && times[this.to - base]! < untilTime; this.to += 1) this.#take(points, this.to, 1);
+    for (; this.to < end && points.timeAt(this.to) < until; this.to += 1) this.#take(points, this.to, 1);
     if (this.from === from && this.to === to && !this.#touched) return false;
     this.#touched = false;
     this.#refresh(points);
@@ -88,10 +86,10 @@ export class Running implements NumberPart {
   }
 
   values(into: Float64Array, from: number): number {
-    const { base, values } = this.#points;
+    const points = this.#points;
     let to = from;
-    for (let at = this.from - base; at < this.to - base; at += 1) {
-      const value = values[at]!;
+    for (let at = this.from; at < this.to; at += 1) {
+      const value = points.valueAt(at);
       if (!Number.isNaN(value)) into[to++] = value;
     }
     return to;
@@ -114,7 +112,7 @@ export class Running implements NumberPart {
   /** Adds or takes away one point. */
   #take(points: Points, sequence: number, sign: 1 | -1): void {
     const { tally } = this;
-    const value = points.values[sequence - points.base]!;
+    const value = points.valueAt(sequence);
     tally.records += sign;
     if (Number.isNaN(value)) {
       if (Number.isNaN(points.storedAt(sequence))) tally.nan += sign;
@@ -192,7 +190,7 @@ export class Running implements NumberPart {
     this.#squares = 0;
     this.#shift = this.#roughMean(points);
     for (let at = this.from; at < this.to; at += 1) {
-      const value = points.values[at - points.base]!;
+      const value = points.valueAt(at);
       if (!Number.isFinite(value)) continue;
       const deviation = value - this.#shift;
       this.#deviations += deviation;
@@ -213,7 +211,7 @@ export class Running implements NumberPart {
     if (Number.isFinite(sum)) return sum / finite;
     let mean = 0;
     for (let at = this.from; at < this.to; at += 1) {
-      const value = points.values[at - points.base]!;
+      const value = points.valueAt(at);
       if (Number.isFinite(value)) mean += value / finite;
     }
     return mean;
@@ -236,7 +234,7 @@ export class Running implements NumberPart {
   #fill(points: Points): void {
     const buckets = new Buckets(false);
     for (let at = this.from; at < this.to; at += 1) {
-      const value = points.values[at - points.base]!;
+      const value = points.valueAt(at);
       if (!Number.isNaN(value) && !buckets.add(value, 1)) {
         this.#far = true;
         return;
