@@ -24,6 +24,13 @@ const VARIANTS = {
 };
 const PROGRAMS = ['smoke.mjs', 'smoke.cjs', 'exporter.mjs', 'exporter.cjs'];
 const OWN = process.versions.node;
+/** Settings of whoever runs this, which users have others of; certificates of the machine are everybody's. */
+const FOREIGN = /^(npm_|NODE_(?!EXTRA_CA_CERTS$)|CFN_METRICS_|OTEL_)/i;
+const { stdout: config } = must(
+  spawnSync('npm', ['config', 'get', 'globalconfig'], { encoding: 'utf8' }),
+  'npm config',
+);
+const GLOBAL_CONFIG = config.trim();
 
 const cells = process.argv.slice(2).flatMap(readArgument);
 if (cells.length === 0) cells.push(...readArgument(`${OWN.split('.')[0]}:2`), ...readArgument('24:3'));
@@ -86,7 +93,9 @@ async function tryOut({ node, sdk, variant, tarball }) {
   const project = mkdtempSync(join(work, 'project-'));
   const row = { node: node.version, sdk: '-', variant, cells: [], errors: [] };
   const env = { ...process.env, PATH: dirname(node.path) + delimiter + process.env.PATH, CFN_LOCK: lock };
-  for (const key of Object.keys(env)) if (/^(npm_|NODE_|CFN_METRICS_|OTEL_)/i.test(key)) delete env[key];
+  for (const key of Object.keys(env)) if (FOREIGN.test(key)) delete env[key];
+  // npm looks for it beside the Node that runs it, which is not where the machine's settings of registry and certificates are
+  env.npm_config_globalconfig = GLOBAL_CONFIG;
   if (node.headers !== undefined) env.npm_config_nodedir = node.headers;
   const dependencies = { 'cfn-metrics': `file:${tarball}` };
   for (const [name, range] of Object.entries(SDKS[sdk].packages))

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from './support/directory.js';
+import { has } from './support/tools.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -38,8 +39,7 @@ function blocksOf(file: string): Block[] {
 
 /** Whether a block cannot run here for want of a program; where everything is tested, all of them have to be there. */
 function lacksProgram({ needs }: Block): boolean {
-  const everything = (process.env['CI'] ?? '') !== '';
-  return needs !== undefined && !everything && spawnSync('which', [needs]).status !== 0;
+  return needs !== undefined && !has(needs);
 }
 
 const pages = [

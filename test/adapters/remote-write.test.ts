@@ -14,6 +14,7 @@ import { createForwarder } from '../../src/forward/forwarder.js';
 import type { Point } from '../../src/forward/point.js';
 import { store } from '../otel/producer-support.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { has } from '../support/tools.js';
 import { itKeepsTheContract, type ReceivedSeries } from './contract.js';
 import { parseExposition } from './exposition.js';
 import {
@@ -198,7 +199,7 @@ describe('snappy', () => {
     expect(snappy(Buffer.from(text)).length).toBeLessThan(text.length / 3);
   });
 
-  it.skipIf(!hasProtoc())('is read by protoc as the message that it is', () => {
+  it.skipIf(!has('protoc'))('is read by protoc as the message that it is', () => {
     const backend = createRemoteWriteBackend({ url: 'http://127.0.0.1:1', labels: LABELS });
     const [{ body } = { body: new Uint8Array() }] = backend.encode([POINT], () => ({}));
     const text = execFileSync('protoc', ['--decode_raw'], { input: unsnappy(body), encoding: 'utf8' });
@@ -242,15 +243,6 @@ describe('options', () => {
     expect(() => createRemoteWriteBackend(options)).toThrow(message);
   });
 });
-
-function hasProtoc(): boolean {
-  try {
-    execFileSync('protoc', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function scrape(handler: ReturnType<typeof createPrometheusHandler>): Promise<{ text: string }> {
   const server = createServer(handler).listen(0, '127.0.0.1');

@@ -7,11 +7,12 @@ import { Engine } from '../../src/alert/engine.js';
 import { alertsOf } from '../../src/alert/rules.js';
 import { parseMatcher, type Silence } from '../../src/alert/silence.js';
 import { Windows } from '../../src/alert/windows.js';
+import { IN_CI } from '../support/tools.js';
 import { NOON, Recorder } from './support.js';
 
 const AGENTS = 500;
 /** As often as the alerter evaluates; where nobody waits for it, as in CI, and otherwise a quarter of that. */
-const INTERVAL_MS = (process.env['CI'] ?? '') === '' ? 120_000 : 30_000;
+const INTERVAL_MS = IN_CI ? 30_000 : 120_000;
 const HOUR = 3_600_000 / INTERVAL_MS;
 const HOURS = 24;
 /** As docs/alerts.md says: what the alerter keeps at most for so many agents and rules, and after any hour. */

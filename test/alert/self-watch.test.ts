@@ -15,13 +15,13 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cleanEnvironment, CLI, store } from '../cli/run.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { IN_CI } from '../support/tools.js';
 import { receiver, status } from './channels/receiver.js';
 
 const LIBRARY = ['x86_64', 'aarch64']
   .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
   .find((path) => existsSync(path));
 const SHELL = fileURLToPath(new URL('../../src/shell/cfn-metrics.sh', import.meta.url));
-const isCi = (process.env['CI'] ?? '') !== '';
 const WITHIN_MS = 120_000;
 /** The clock is moved on by less than what the alerter calls a lag. */
 const STEP_S = 45;
@@ -110,7 +110,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('what watches the alerter', { timeout: WITHIN_MS }, () => {
-  it.runIf(isCi)('has a clock that can be moved', () => {
+  it.runIf(IN_CI)('has a clock that can be moved', () => {
     expect(LIBRARY).toBeDefined();
   });
 

@@ -7,11 +7,10 @@ import { formatRecord, type MetricRecord } from '../../src/record.js';
 import { readRecords } from '../../src/store/reader.js';
 import { liveName } from '../../src/store/shard.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { has, IN_CI } from '../support/tools.js';
 
 const NOON = Date.UTC(2026, 10, 21, 12);
 /** Where they must be there, a missing tool fails the test instead of skipping it. */
-const required = (process.env['CI'] ?? '') !== '';
-const hasJq = required || spawnSync('jq', ['--version']).status === 0;
 
 /** What every tool is asked for, by metric and agent. */
 interface Row {
@@ -81,7 +80,7 @@ function byJq(directory: string): Row[] {
 
 async function byDuckDb(directory: string): Promise<Row[] | undefined> {
   const duckdb = await import('@duckdb/node-api').catch((error: unknown) => {
-    if (required) throw error;
+    if (IN_CI) throw error;
   });
   if (duckdb === undefined) return undefined;
   const connection = await (await duckdb.DuckDBInstance.create(':memory:')).connect();
@@ -122,7 +121,7 @@ function expectSame(mine: readonly Row[], theirs: readonly Row[], rounding: numb
 }
 
 describe('the same files say the same', () => {
-  it.skipIf(!hasJq)('to jq', () => {
+  it.skipIf(!has('jq'))('to jq', () => {
     const directory = shards();
     expectSame(ours(directory), byJq(directory), 0);
   });

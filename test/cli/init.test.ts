@@ -17,11 +17,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
+import { has } from '../support/tools.js';
 import { cleanEnvironment, CLI, cli, type Outcome, store } from './run.js';
 
 const GID = 4711;
 const root = process.geteuid?.() === 0;
-const hasStrace = spawnSync('strace', ['-V']).status === 0;
 
 /** Mode, owner and group of a file, as `0660 0 4711`. */
 function owned(path: string): string {
@@ -189,7 +189,7 @@ describe.skipIf(!root)('several users', () => {
     expect(turnedAway.stdout).toContain('cfn-metrics init --group GROUP');
   });
 
-  it.skipIf(!hasStrace)('never pass O_CREAT for a shard that exists', () => {
+  it.skipIf(!has('strace'))('never pass O_CREAT for a shard that exists', () => {
     const directory = join(temporaryDirectory(), 'metrics');
     chmodSync(dirname(directory), 0o711);
     cli(['init', '--group', `${GID}`, '--dir', directory]);

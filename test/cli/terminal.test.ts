@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
+import { has } from '../support/tools.js';
 import { CLI, cleanEnvironment, store } from './run.js';
 
 /** What the command shows on a terminal of 60 columns, by script(1) of util-linux. */
@@ -16,9 +17,7 @@ function onTerminal(args: string, env: Readonly<Record<string, string>> = {}): s
   return stdout.replaceAll('\r\n', '\n');
 }
 
-const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout.includes('util-linux');
-
-describe.skipIf(!hasScript)('on a terminal', () => {
+describe.skipIf(!has('script'))('on a terminal', () => {
   const directory = (): string => {
     const path = temporaryDirectory();
     store(path, 0, [

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Window } from '../../src/analyze/window.js';
@@ -7,6 +7,7 @@ import { frameLines, type Picture } from '../../src/cli/watch/frame.js';
 import { countAgents, type Moment, rowsOf } from '../../src/cli/watch/rows.js';
 import { sparkline, TREND_LENGTH, Trends } from '../../src/cli/watch/trends.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { has } from '../support/tools.js';
 import { CLI, cleanEnvironment, cli, store } from './run.js';
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 30, 500);
@@ -206,33 +207,34 @@ describe('cfn-metrics watch', () => {
     expect(cli(['watch', ...args])).toEqual({ status, stdout: '', stderr: `cfn-metrics: ${message}\n` });
   });
 
-  const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout.includes('util-linux');
-
-  it.skipIf(!hasScript)('takes the terminal, answers keys and new records, and gives it back', async () => {
-    const directory = temporaryDirectory();
-    store(directory, 1, [{ metric: 'first_ms', value: 7, unit: 'ms' }]);
-    const command = `stty cols 90 rows 20; '${process.execPath}' '${CLI}' watch --dir '${directory}'`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], {
-      env: cleanEnvironment({ TERM: 'xterm' }),
-    });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const seen = (text: string): Promise<void> =>
-      expect.poll(() => stripVTControlCharacters(output), { timeout: 15_000 }).toContain(text);
-    try {
-      await seen('first_ms');
-      store(directory, 1, [{ metric: 'second_ms', value: 8, unit: 'ms' }]);
-      await seen('second_ms');
-      child.stdin.write('\r');
-      await seen('agents of first_ms');
-      child.stdin.write('q');
-      const status = await new Promise((resolve) => child.once('close', resolve));
-      expect(status).toBe(0);
-    } finally {
-      child.kill('SIGKILL');
-    }
-    expect(output).toContain('\x1b[?1049h');
-    expect(output.lastIndexOf('\x1b[?1049l')).toBeGreaterThan(output.lastIndexOf('first_ms'));
-    expect(output).toContain('\x1b[?25h');
-  });
+  it.skipIf(!has('script'))(
+    'takes the terminal, answers keys and new records, and gives it back',
+    async () => {
+      const directory = temporaryDirectory();
+      store(directory, 1, [{ metric: 'first_ms', value: 7, unit: 'ms' }]);
+      const command = `stty cols 90 rows 20; '${process.execPath}' '${CLI}' watch --dir '${directory}'`;
+      const child = spawn('script', ['-qec', command, '/dev/null'], {
+        env: cleanEnvironment({ TERM: 'xterm' }),
+      });
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      const seen = (text: string): Promise<void> =>
+        expect.poll(() => stripVTControlCharacters(output), { timeout: 15_000 }).toContain(text);
+      try {
+        await seen('first_ms');
+        store(directory, 1, [{ metric: 'second_ms', value: 8, unit: 'ms' }]);
+        await seen('second_ms');
+        child.stdin.write('\r');
+        await seen('agents of first_ms');
+        child.stdin.write('q');
+        const status = await new Promise((resolve) => child.once('close', resolve));
+        expect(status).toBe(0);
+      } finally {
+        child.kill('SIGKILL');
+      }
+      expect(output).toContain('\x1b[?1049h');
+      expect(output.lastIndexOf('\x1b[?1049l')).toBeGreaterThan(output.lastIndexOf('first_ms'));
+      expect(output).toContain('\x1b[?25h');
+    },
+  );
 });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cleanEnvironment, CLI } from '../cli/run.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { IN_CI } from '../support/tools.js';
 
 const SCRIPT = fileURLToPath(new URL('namespace.sh', import.meta.url));
 const UNSHARE = ['--user', '--map-root-user', '--mount', '--pid', '--fork', '--kill-child'];
@@ -11,7 +12,6 @@ const WITHIN_MS = 300_000;
 
 const permitted = spawnSync('unshare', [...UNSHARE, 'true'], { encoding: 'utf8' });
 const isPermitted = permitted.status === 0;
-const isCi = (process.env['CI'] ?? '') !== '';
 
 /** Runs a test of the design in a mount namespace of its own. */
 async function run(name: string): Promise<{ status: number | null; text: string }> {
@@ -28,12 +28,12 @@ async function run(name: string): Promise<{ status: number | null; text: string 
 }
 
 describe('tests of the design', () => {
-  it.runIf(isCi)('have the namespaces that they need', () => {
+  it.runIf(IN_CI)('have the namespaces that they need', () => {
     expect(permitted.stderr).toBe('');
     expect(isPermitted).toBe(true);
   });
 
-  it.runIf(!isPermitted && !isCi)('are left out: there are no user namespaces for this user here', () => {
+  it.runIf(!isPermitted && !IN_CI)('are left out: there are no user namespaces for this user here', () => {
     expect(isPermitted).toBe(false);
   });
 

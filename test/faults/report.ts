@@ -1,4 +1,5 @@
 import { clearLine, cursorTo } from 'node:readline';
+import { IN_CI } from '../support/tools.js';
 import type { Job } from './one.js';
 import { headline, row, type Row, title, verdict } from './table.js';
 
@@ -6,7 +7,7 @@ import { headline, row, type Row, title, verdict } from './table.js';
 export class Report {
   readonly #jobs: readonly Job[];
   readonly #json: boolean;
-  readonly #inCi = (process.env['CI'] ?? '') !== '';
+  readonly #inCi = IN_CI;
   readonly #startedAt = performance.now();
   readonly #running = new Map<number, number>();
   readonly #rows: Row[] = [];

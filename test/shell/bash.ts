@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseName } from '../../src/store/shard.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { has } from '../support/tools.js';
 
 /** The fault suite has copies with mistakes in them. */
 const SHELL = process.env['CFN_TEST_SHELL'] ?? join(import.meta.dirname, '../../src/shell');
@@ -81,11 +82,6 @@ export function storedRecords(directory: string): Record<string, unknown>[] {
 /** A line without its timestamp. */
 export function withoutTime(line: string): string {
   return line.replace(/^\{"timestamp":"[^"]{24}",/, '{');
-}
-
-/** Whether a program is there. */
-export function has(program: string): boolean {
-  return run('bash', ['-c', 'type -P "$1"', 'bash', program]).status === 0;
 }
 
 /** Whether this process is root and may become others. */

@@ -2,7 +2,8 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
-import { EMIT, german, has, LIBRARY, run, storedLines, storedRecords, withoutTime } from './bash.js';
+import { EMIT, german, LIBRARY, run, storedLines, storedRecords, withoutTime } from './bash.js';
+import { has } from '../support/tools.js';
 
 const PACKAGE = join(LIBRARY, '../../..');
 

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { parseRecord } from '../../src/parse.js';
 import { formatRecord } from '../../src/record.js';
 import { temporaryDirectory } from '../support/directory.js';
-import { bash, emit, german, has, LIBRARY, run, storedLines, storedRecords, withoutTime } from './bash.js';
+import { bash, emit, german, LIBRARY, run, storedLines, storedRecords, withoutTime } from './bash.js';
+import { has } from '../support/tools.js';
 
 describe('a record', () => {
   it('has its keys in canonical order', () => {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { agentId, agentProblem, formatRecord, metricProblem, START_TEXT } from '../../src/record.js';
 import { temporaryDirectory } from '../support/directory.js';
-import { bash, EMIT, german, has, run, storedLines } from './bash.js';
+import { bash, EMIT, german, run, storedLines } from './bash.js';
+import { has } from '../support/tools.js';
 
 /** How many calls; the fault suite asks for 3,000. */
 const CALLS = Number(process.env['CFN_HOSTILE'] ?? 300);

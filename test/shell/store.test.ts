@@ -2,7 +2,8 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, symlinkSync, w
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
-import { bash, has, LIBRARY, ROOT, run, storedLines, storedRecords } from './bash.js';
+import { bash, LIBRARY, ROOT, run, storedLines, storedRecords } from './bash.js';
+import { has } from '../support/tools.js';
 
 const ONE_SHARD = { CFN_METRICS_SHARDS: '1', CFN_METRICS_STRICT: '1' };
 const SHARD = 'cfn-metrics-0.jsonl';
