@@ -1,7 +1,7 @@
 // What does it cost to forward 20,000 points a second, beside the exporter of OpenTelemetry on the same points? And what of
 // memory while the backend is away?
 //   node bench/forward.mjs [rounds] [seconds]        processor time, ours and theirs in turn
-//   node bench/forward.mjs outage [minutes]          minutes at 2,000 points a second, written thirty times as fast
+//   node bench/forward.mjs outage [minutes] [times]  minutes at 2,000 points a second, so many times as fast (30)
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -194,7 +194,7 @@ async function stock(url) {
 }
 
 /** Memory while the backend is away, and how long it takes to catch up. */
-async function outage(minutes = '30') {
+async function outage(minutes = '30', times = '30') {
   const { createForwarder } = await import('../dist/forward/index.js');
   const shm = mkdtempSync('/dev/shm/cfn-metrics-bench-');
   const state = mkdtempSync(join(tmpdir(), 'cfn-metrics-bench-'));
@@ -226,7 +226,7 @@ async function outage(minutes = '30') {
     files.forEach((fd, shard) => writeSync(fd, texts[shard]));
   };
   let clock = start + 12_000;
-  // records are stamped by this clock, thirty times as fast as any other
+  // records are stamped by this clock, so many times as fast as any other
   const now = () => clock;
   const forwarder = createForwarder({
     backend,
@@ -248,7 +248,7 @@ async function outage(minutes = '30') {
     second(time);
     if ((time - start) % 30_000 === 0) {
       sizes.push(rss());
-      await delay(1000);
+      await delay(30_000 / Number(times));
     }
   }
   files.forEach((fd) => closeSync(fd));

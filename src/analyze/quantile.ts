@@ -18,11 +18,16 @@ import { shown } from '../options.js';
  */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   checkQuantile('q', q);
-  if (sorted.length === 0) return NaN;
-  const h = (sorted.length - 1) * q;
+  return quantileOfFirst(sorted.length, sorted, q);
+}
+
+/** The {@link quantile} of the first so many of an array, which are sorted. */
+export function quantileOfFirst(count: number, sorted: ArrayLike<number>, q: number): number {
+  if (count === 0) return NaN;
+  const h = (count - 1) * q;
   const index = Math.floor(h);
   const lower = sorted[index]!;
-  return interpolate(lower, sorted[index + 1] ?? lower, h - index);
+  return interpolate(lower, index + 1 < count ? sorted[index + 1]! : lower, h - index);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { Buckets } from './window-buckets.js';
 import type { NumberPart } from './window-part.js';
-import { Points } from './window-points.js';
+import { Points, type PointsViewer } from './window-points.js';
 import { Running } from './window-running.js';
 import { Seconds } from './window-seconds.js';
 import { Series, type View } from './window-series.js';
@@ -79,9 +79,9 @@ export class NumberSeries extends Series {
     this.latest = Math.min(this.latest, time);
   }
 
-  /** Shows the points in a view to somebody who says when it is enough; false where not all of them were seen. */
-  scan(view: View, to: { add(time: number, value: number, stored: number): boolean }): boolean {
-    return this.#points?.scan(view.since, view.until, to) ?? false;
+  /** Shows the points in a view to somebody; false where that is refused, or they are not kept. */
+  show(view: View, viewer: PointsViewer): boolean {
+    return this.#points?.show(view.since, view.until, viewer) ?? false;
   }
 
   protected moved(view: View): boolean {

@@ -2,6 +2,19 @@ const FIRST_CAPACITY = 4;
 /** A time and a value. */
 const STRIDE = 2;
 
+/** Who looks at points where they are kept, and may refuse to. */
+export interface PointsViewer {
+  /**
+   * Sees points.
+   *
+   * @param cells - Time and what counts, NaN where nothing does, of one point after the other.
+   * @param stored - The values as they were stored, where they are others.
+   * @param from - The first point to look at.
+   * @param to - The one behind the last.
+   */
+  see(cells: Float64Array, stored: Float64Array | undefined, from: number, to: number): boolean;
+}
+
 /**
  * The points of one series, sorted by time; those of one time in the order they came.
  *
@@ -82,24 +95,15 @@ export class Points {
     return this.#base + low;
   }
 
-  /** Shows the points of a range of time to somebody who says when it is enough; false where not all were seen. */
-  scan(
-    since: number,
-    until: number,
-    to: { add(time: number, value: number, stored: number): boolean },
-  ): boolean {
+  /** Shows the points of a range of time to somebody, and gives the answer. */
+  show(since: number, until: number, viewer: PointsViewer): boolean {
     const cells = this.#cells;
-    const stored = this.#stored;
     // What is wanted is nearly always at the end.
-    let from = this.#tail;
+    let to = this.#tail;
+    while (to > this.#head && cells[(to - 1) * STRIDE]! >= until) to -= 1;
+    let from = to;
     while (from > this.#head && cells[(from - 1) * STRIDE]! >= since) from -= 1;
-    for (let at = from; at < this.#tail; at += 1) {
-      const time = cells[at * STRIDE]!;
-      if (time >= until) break;
-      const value = cells[at * STRIDE + 1]!;
-      if (!to.add(time, value, stored === undefined ? value : stored[at]!)) return false;
-    }
-    return true;
+    return viewer.see(cells, this.#stored, from, to);
   }
 
   /** Forgets all points from a time on. */

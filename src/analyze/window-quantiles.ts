@@ -1,4 +1,4 @@
-import { interpolate, quantile } from './quantile.js';
+import { interpolate, quantileOfFirst } from './quantile.js';
 import { BUCKET_ERROR, Buckets } from './window-buckets.js';
 import type { NumberPart } from './window-part.js';
 import type { Tally } from './window-tally.js';
@@ -7,6 +7,8 @@ import type { Tally } from './window-tally.js';
 const MOST_SORTED = 1024;
 /** Up to here sorting by insertion is faster than what the engine has for typed arrays. */
 const FEW = 80;
+/** Values of one group after the other. */
+const SCRATCH = new Float64Array(MOST_SORTED);
 
 /** Quantiles, and how good they are. */
 export interface Quantiles {
@@ -21,8 +23,12 @@ export function quantilesOf(parts: readonly NumberPart[], tally: Tally, asked: r
   if (tally.count === 0) return { values: asked.map(() => null), exact: true, error: null };
   const buckets = parts.length === 1 ? parts[0]!.buckets : bucketsOf(parts, tally.count);
   if (buckets !== undefined) return estimates(buckets, tally, asked);
-  const sorted = sort(valuesOf(parts, tally.count));
-  return { values: asked.map((q) => quantile(sorted, q)), exact: true, error: 0 };
+  // Groups of few values are many, and an array of their own would take longer than to sort them.
+  const { count } = tally;
+  const values = count <= SCRATCH.length ? SCRATCH : new Float64Array(count);
+  collect(parts, values);
+  sortFirst(count, values);
+  return { values: asked.map((q) => quantileOfFirst(count, values, q)), exact: true, error: 0 };
 }
 
 /** One row of buckets of all, unless there are so few values that they are sorted. */
@@ -32,16 +38,15 @@ function bucketsOf(parts: readonly NumberPart[], count: number): Buckets | undef
   const rest = parts.filter((part) => part.buckets === undefined);
   for (const { buckets } of parts) if (buckets !== undefined) all.merge(buckets);
   const left = rest.reduce((total, { tally }) => total + tally.count, 0);
-  const values = valuesOf(rest, left);
+  const values = new Float64Array(left);
+  collect(rest, values);
   for (let i = 0; i < left; i += 1) all.add(values[i]!, 1);
   return all;
 }
 
-function valuesOf(parts: readonly NumberPart[], count: number): Float64Array {
-  const values = new Float64Array(count);
+function collect(parts: readonly NumberPart[], into: Float64Array): void {
   let to = 0;
-  for (const part of parts) to = part.values(values, to);
-  return values;
+  for (const part of parts) to = part.values(into, to);
 }
 
 function estimates(buckets: Buckets, { count, min, max }: Tally, asked: readonly number[]): Quantiles {
@@ -68,14 +73,16 @@ function errorOf(estimate: number, lower: number, upper: number, fraction: numbe
   return off < Math.abs(estimate) ? off / (Math.abs(estimate) - off) : Infinity;
 }
 
-/** Sorts in place. */
-function sort(values: Float64Array): Float64Array {
-  if (values.length > FEW) return values.sort();
-  for (let i = 1; i < values.length; i += 1) {
+/** Sorts the first so many in place. */
+function sortFirst(count: number, values: Float64Array): void {
+  if (count > FEW) {
+    values.subarray(0, count).sort();
+    return;
+  }
+  for (let i = 1; i < count; i += 1) {
     const value = values[i]!;
     let at = i;
     for (; at > 0 && values[at - 1]! > value; at -= 1) values[at] = values[at - 1]!;
     values[at] = value;
   }
-  return values;
 }

@@ -1,5 +1,6 @@
 import { NumberSeries } from './window-numbers.js';
 import type { NumberPart } from './window-part.js';
+import type { PointsViewer } from './window-points.js';
 import { Series, type View } from './window-series.js';
 import { Tally } from './window-tally.js';
 import type { AnySeries } from './window-tree.js';
@@ -11,7 +12,7 @@ const MOST_POINTS = 128;
  * The few points of one group in a view, looked at anew each time. Where many groups are measured that is several times
  * faster than moving on what each of them added up: it takes longest to fetch what they keep from memory.
  */
-export class Scan implements NumberPart {
+export class Scan implements NumberPart, PointsViewer {
   readonly tally = new Tally();
   readonly buckets = undefined;
   readonly raw = true;
@@ -29,24 +30,27 @@ export class Scan implements NumberPart {
     this.tally.clear();
     this.#size = 0;
     this.#records = 0;
-    if (series instanceof NumberSeries) return series.scan(view, this);
+    if (series instanceof NumberSeries) return series.show(view, this);
     return (
       !(series instanceof Series) &&
-      series.every((one) => one instanceof NumberSeries && one.scan(view, this))
+      series.every((one) => one instanceof NumberSeries && one.show(view, this))
     );
   }
 
-  /** Takes a point; false where there is no room for another one. */
-  add(time: number, value: number, stored: number): boolean {
-    if (this.#records === MOST_POINTS) return false;
-    this.#records += 1;
-    this.tally.add(time, value, stored);
-    if (!Number.isNaN(value)) this.#values[this.#size++] = value;
+  /** Takes points; false where there is no room for as many. */
+  see(cells: Float64Array, stored: Float64Array | undefined, from: number, to: number): boolean {
+    this.#records += to - from;
+    if (this.#records > MOST_POINTS) return false;
+    this.tally.addPoints(cells, stored, from, to);
+    for (let at = from; at < to; at += 1) {
+      const value = cells[at * 2 + 1]!;
+      if (!Number.isNaN(value)) this.#values[this.#size++] = value;
+    }
     return true;
   }
 
   values(into: Float64Array, from: number): number {
-    into.set(this.#values.subarray(0, this.#size), from);
+    for (let i = 0; i < this.#size; i += 1) into[from + i] = this.#values[i]!;
     return from + this.#size;
   }
 }

@@ -1,6 +1,10 @@
 /** The fields of a tally of nothing, in their order. */
 const EMPTY = Float64Array.of(0, 0, 0, 0, 0, 0, 0, Infinity, -Infinity, 0, 0, Infinity, NaN, -Infinity, NaN);
 
+/** One point, as {@link Tally.addPoints} takes them. */
+const ONE_CELL = new Float64Array(2);
+const ONE_STORED = new Float64Array(1);
+
 /**
  * What numbers add up to, quantiles aside.
  *
@@ -126,26 +130,71 @@ export class Tally {
 
   /** Adds a point: what counts of it, NaN where nothing does, and its value as it was stored. */
   add(time: number, value: number, stored: number): void {
-    this.records += 1;
-    if (!Number.isNaN(stored)) {
-      if (time < this.firstTime) [this.firstTime, this.first] = [time, stored];
-      if (time >= this.lastTime) [this.lastTime, this.last] = [time, stored];
-    } else if (Number.isNaN(value)) {
-      this.nan += 1;
+    ONE_CELL[0] = time;
+    ONE_CELL[1] = value;
+    ONE_STORED[0] = stored;
+    this.addPoints(ONE_CELL, ONE_STORED, 0, 1);
+  }
+
+  /**
+   * Adds points.
+   *
+   * @param cells - Time and what counts of one point after the other.
+   * @param stored - The values as they were stored, where they are others.
+   * @param from - The first point.
+   * @param to - That behind the last.
+   */
+  addPoints(cells: Float64Array, stored: Float64Array | undefined, from: number, to: number): void {
+    // In variables, which stay in the processor where fields go to memory and back for each point.
+    let { count, nan, lows, highs, sum, lost, min, max, center, squares } = this;
+    let { firstTime, first, lastTime, last } = this;
+    for (let at = from; at < to; at += 1) {
+      const time = cells[at * 2]!;
+      const value = cells[at * 2 + 1]!;
+      const asStored = stored === undefined ? value : stored[at]!;
+      if (!Number.isNaN(asStored)) {
+        if (time < firstTime) {
+          firstTime = time;
+          first = asStored;
+        }
+        if (time >= lastTime) {
+          lastTime = time;
+          last = asStored;
+        }
+      } else if (Number.isNaN(value)) {
+        nan += 1;
+      }
+      if (Number.isNaN(value)) continue;
+      count += 1;
+      if (value < min) min = value;
+      if (value > max) max = value;
+      if (value === Infinity) highs += 1;
+      else if (value === -Infinity) lows += 1;
+      else {
+        // B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products" (Technometrics 4, 1962).
+        const before = value - center;
+        center += before / (count - lows - highs);
+        squares += before * (value - center);
+        const next = sum + value;
+        lost += Math.abs(sum) >= Math.abs(value) ? sum - next + value : value - next + sum;
+        sum = next;
+      }
     }
-    if (Number.isNaN(value)) return;
-    this.count += 1;
-    if (value < this.min) this.min = value;
-    if (value > this.max) this.max = value;
-    if (value === Infinity) this.highs += 1;
-    else if (value === -Infinity) this.lows += 1;
-    else {
-      // B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products" (Technometrics 4, 1962).
-      const before = value - this.center;
-      this.center += before / this.finite;
-      this.squares += before * (value - this.center);
-      this.addToSum(value);
-    }
+    this.records += to - from;
+    this.count = count;
+    this.nan = nan;
+    this.lows = lows;
+    this.highs = highs;
+    this.sum = sum;
+    this.lost = lost;
+    this.min = min;
+    this.max = max;
+    this.center = center;
+    this.squares = squares;
+    this.firstTime = firstTime;
+    this.first = first;
+    this.lastTime = lastTime;
+    this.last = last;
   }
 
   /** Adds what another tally has. */
