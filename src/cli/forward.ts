@@ -18,9 +18,11 @@ import {
   pairs,
   readForwardConfig,
 } from './forward/settings.js';
+import { Troubles } from './forward/troubles.js';
 import { print } from './output.js';
 import { bad } from './setting.js';
 import { namedDirectory, readSettings } from './settings.js';
+import { reportToSupervisor } from './up/report.js';
 
 const HELP = `Usage: cfn-metrics forward --to BACKEND… [OPTION]…
 
@@ -103,11 +105,15 @@ async function run(args: readonly string[]): Promise<number> {
   const config = readForwardConfig(await loadConfig(process.cwd()));
   const names = [...new Set(flags.to ?? config.to ?? [])];
   if (names.length === 0) throw bad(`where to? --to takes ${Object.keys(BACKENDS).join(', ')}`);
+  const troubles = new Troubles();
   const common: Pick<ForwarderOptions, 'state' | 'directory' | 'metrics' | 'onEvent'> = {
     state: forwardState(flags.state, config.state, settings.directory.value.path, process.env),
     directory: namedDirectory(settings),
     metrics: !flags.check && !flags.once,
-    onEvent: (event) => logForward(event, flags.json),
+    onEvent: (event) => {
+      troubles.hear(event);
+      logForward(event, flags.json);
+    },
   };
   const target = await targetFlags(flags, names);
   const forwarders: [string, Forwarder][] = [];
@@ -123,6 +129,7 @@ async function run(args: readonly string[]): Promise<number> {
   const end = (): void => stop.abort();
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
+  reportToSupervisor(() => troubles.report(forwarders.map(([, forwarder]) => forwarder)));
   // The limit of --once counts from its beginning.
   if (flags.once) end();
   const flushMs = limitMs ?? (flags.once ? ONCE_MS : FLUSH_MS);

@@ -3,6 +3,7 @@ import { shown } from '../options.js';
 import { requireDirectory } from '../store/reader.js';
 import { parseCount, parseDuration } from './archive/amounts.js';
 import { type Command, parseFlags } from './command.js';
+import { loadConfig } from './config.js';
 import { complain } from './failure.js';
 import { print } from './output.js';
 import { isLoopback, listen, origin } from './serve/listen.js';
@@ -18,7 +19,7 @@ const HELP = `Usage: cfn-metrics up [OPTION]…
 
 Run all companions under one supervisor. Each is a process of its own, started again alone when it ends or hangs: after
 half a second, and later each time it fails, up to half a minute. Runs until SIGTERM, and then ends them in good order,
-the archiver last. The first line of output is the URL of /health.
+archiver and forwarder last. The first line of output is the URL of /health.
 
 ${COMPANIONS.map(({ name, purpose }) => `  ${name.padEnd(22)} ${purpose}`).join('\n')}
 
@@ -74,8 +75,8 @@ async function run(args: readonly string[]): Promise<number> {
   let handOn: (signal: NodeJS.Signals) => void = () => undefined;
   for (const signal of SIGNALS) process.on(signal, () => handOn(signal));
   const flags = parseFlags(args, FLAGS);
-  const kinds = chooseCompanions(flags.only, flags.without);
   const further = furtherOptions(flags.pass);
+  const kinds = chooseCompanions(flags.only, flags.without, await demanded(further));
   const stopMs = timeOption('--stop-timeout', flags['stop-timeout'], STOP_MS);
   const hangMs = timeOption('--hang-after', flags['hang-after'], HANG_MS);
   const { 'health-port': portFlag, host = '127.0.0.1', json } = flags;
@@ -122,6 +123,16 @@ async function run(args: readonly string[]): Promise<number> {
   if (killed.length > 0)
     complain(`${killed.join(', ')} did not end within ${stopMs / 1000} s, and was killed`);
   return killed.length === 0 ? 0 : 1;
+}
+
+/** Companions that somebody gave something to do: by an option, or backends to forward to in the config file. */
+async function demanded(further: ReadonlyMap<string, unknown>): Promise<ReadonlySet<string>> {
+  const names = new Set(further.keys());
+  const config = await loadConfig(process.cwd());
+  const forward = config?.values['forward'] as { readonly to?: unknown } | null | undefined;
+  // whether they can be forwarded to is for the forwarder to judge
+  if (forward?.to !== undefined) names.add('forwarder');
+  return names;
 }
 
 function timeOption(flag: string, text: string | undefined, fallback: number): number {

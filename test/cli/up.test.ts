@@ -17,7 +17,7 @@ type Name = (typeof NAMES)[number];
 
 interface Health {
   readonly status: string;
-  readonly companions: Readonly<Record<Name, CompanionStatus>>;
+  readonly companions: Readonly<Record<Name, CompanionStatus> & { readonly forwarder?: CompanionStatus }>;
 }
 
 interface Up {
@@ -42,7 +42,9 @@ function place() {
 }
 
 async function start(more: readonly string[] = [], at = place()): Promise<Up> {
-  const child = spawn(process.execPath, [CLI, ...at.args, ...more], { env: cleanEnvironment(at.env) });
+  const child = spawn(process.execPath, [CLI, ...at.args, ...more], {
+    ...{ cwd: at.root, env: cleanEnvironment(at.env) },
+  });
   // Its companions end with it.
   onTestFinished(() => void child.kill('SIGKILL'));
   let [output, log] = ['', ''];
@@ -129,6 +131,40 @@ describe('cfn-metrics up', () => {
     for (const other of NAMES.filter((each) => each !== name)) {
       expect(after[other]).toMatchObject({ pid: before[other].pid, restarts: 0 });
     }
+    expect(await up.end()).toBe(0);
+  });
+
+  it('forwards to the backends that the config file names, and says while one of them takes nothing', async () => {
+    let status = 503;
+    const received: string[] = [];
+    const backend = createServer((request, response) => {
+      request.resume().on('end', () => {
+        if (status === 200) received.push(request.url!);
+        response.writeHead(status).end();
+      });
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      backend.close().closeAllConnections();
+    });
+    await once(backend, 'listening');
+    const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}/push`;
+    const at = place();
+    const forward = { to: 'prometheus-remote-write', interval: '1s', 'prometheus-remote-write': { url } };
+    writeFileSync(join(at.root, 'cfn-metrics.config.json'), JSON.stringify({ forward }));
+    store(at.directory, 1, [{ metric: 'files_read', value: 3 }]);
+    const up = await start(['--without=prometheus,analyzer'], at);
+    await vi.waitFor(
+      async () => expect(await up.ask('/-/ready')).toEqual({ status: 503, body: 'not ready: forwarder\n' }),
+      WAIT,
+    );
+    expect((await up.health()).companions.forwarder).toMatchObject({
+      ...{ state: 'running', restarts: 0, lagMs: null },
+      error: expect.stringMatching(/^prometheus-remote-write: .*503/) as string,
+    });
+    status = 200;
+    const { companions } = await ready(up);
+    expect(Object.keys(companions)).toEqual(['alerter', 'archiver', 'forwarder']);
+    await vi.waitFor(() => expect(received).toContain('/push'), WAIT);
     expect(await up.end()).toBe(0);
   });
 
@@ -223,7 +259,10 @@ describe('cfn-metrics up', () => {
 describe('cfn-metrics up, told what cannot be', () => {
   it.each([
     [['--only', 'analyser'], '--only "analyser" is no companion; did you mean analyzer?'],
-    [['--without', 'x'], '--without "x" is no companion; there are analyzer, alerter, archiver, prometheus'],
+    [
+      ['--without', 'x'],
+      '--without "x" is no companion; there are analyzer, alerter, archiver, prometheus, forwarder',
+    ],
     [['--without', NAMES.join()], '--without leaves nothing of analyzer, alerter, archiver, prometheus'],
     [['--only', 'alerter', '--without', 'archiver'], '--only and --without exclude each other'],
     [['--pass', 'archiver'], '--pass must be such as archiver=--interval=1m, got "archiver"'],

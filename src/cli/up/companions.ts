@@ -25,6 +25,8 @@ export interface CompanionKind {
   readonly signals?: readonly NodeJS.Signals[];
   /** Ends when the others have: they store something until they end, which it still takes along. */
   readonly endsLast?: boolean;
+  /** Whether it has nothing to do until it is told what. */
+  readonly onDemand?: boolean;
 }
 
 /** All there are: each is a command of its own, which runs alone as well. */
@@ -58,6 +60,13 @@ export const COMPANIONS: readonly CompanionKind[] = [
       ...given({ dir, host, port }),
     ],
   },
+  {
+    name: 'forwarder',
+    purpose: 'brings the metrics to backends, where the config file names any',
+    args: ({ dir }) => ['forward', ...given({ dir })],
+    endsLast: true,
+    onDemand: true,
+  },
 ];
 
 /** Names of all companions. */
@@ -68,17 +77,20 @@ const COMPANION_NAMES = COMPANIONS.map(({ name }) => name);
  *
  * @param only - Names of those that are wanted, with commas; undefined for all.
  * @param without - Names of those that are not.
+ * @param demanded - Names of those on demand that have something to do.
  * @throws MetricsError `ERR_METRICS_OPTION` where there is no such companion, or none is left.
  */
 export function chooseCompanions(
   only: readonly string[] | undefined,
   without: readonly string[] | undefined,
+  demanded: ReadonlySet<string>,
 ): CompanionKind[] {
   if (only !== undefined && without !== undefined) throw bad('--only and --without exclude each other');
-  const wanted = new Set(only === undefined ? COMPANION_NAMES : listed('--only', only));
+  const usual = COMPANIONS.filter(({ name, onDemand = false }) => !onDemand || demanded.has(name));
+  const wanted = new Set(only === undefined ? usual.map(({ name }) => name) : listed('--only', only));
   const unwanted = new Set(listed('--without', without ?? []));
   const chosen = COMPANIONS.filter(({ name }) => wanted.has(name) && !unwanted.has(name));
-  if (chosen.length === 0) throw bad(`--without leaves nothing of ${COMPANION_NAMES.join(', ')}`);
+  if (chosen.length === 0) throw bad(`--without leaves nothing of ${[...wanted].join(', ')}`);
   return chosen;
 }
 
