@@ -26,4 +26,5 @@ export { type ReadCounts, type ReadOptions, readRecords, RecordReader } from './
 export type { LineCounts } from './store/lines.js';
 export type { FilePosition, Position } from './store/position.js';
 export type { UnreadableFile } from './store/segments.js';
-export { followRecords, Tail, type TailBatch, type TailOptions } from './store/tail.js';
+export { followRecords, Tail, type TailBatch } from './store/tail.js';
+export type { TailOptions } from './store/tail-options.js';

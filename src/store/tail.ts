@@ -1,63 +1,15 @@
-import { closeSync, lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readEnvironment } from '../environment.js';
-import { integerOption, shown } from '../options.js';
-import { MetricsError } from '../errors.js';
+import { integerOption } from '../options.js';
 import type { MetricRecord } from '../record.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
-import { FollowedFile, offsetIn } from './followed.js';
+import type { FollowedFile } from './followed.js';
+import { FollowedFiles } from './followed-files.js';
 import { CHUNK_BYTES, type LineCounts, LineDecoder } from './lines.js';
-import {
-  bootId,
-  type FilePosition,
-  isPosition,
-  loadPosition,
-  ofThisBoot,
-  type Position,
-  savePosition,
-} from './position.js';
+import { bootId, loadPosition, ofThisBoot, type Position, savePosition } from './position.js';
 import { requireDirectory } from './reader.js';
-import { lastLineEnd, seekTime } from './seek.js';
-import { listSegments, openSegment, type Segment, type UnreadableFile } from './segments.js';
-import type { SegmentName } from './shard.js';
-
-/**
- * What {@link followRecords} can be told; every field is optional.
- *
- * @public
- */
-export interface TailOptions {
-  /**
-   * Directory of the shards. A named directory must exist when following begins, and may vanish and come back later.
-   *
-   * @defaultValue `CFN_METRICS_DIR`, else `/dev/shm`, else `cfn-metrics-<uid>` in the temporary directory
-   */
-  readonly directory?: string | undefined;
-  /**
-   * Where to begin: `end` with what comes from now on, `start` with all there is, Unix milliseconds, or the
-   * {@link Tail.position} of an earlier one, which the consumer kept. One of another boot says nothing: then everything
-   * is read. What `positionFile` says goes before all of these.
-   *
-   * @defaultValue `'end'`
-   */
-  readonly from?: 'start' | 'end' | number | Position | undefined;
-  /**
-   * File in which the position is kept, so that a restart goes on where this one ended. It is written when following
-   * begins, at most once a second while records are handed out, and at the end.
-   *
-   * @defaultValue none
-   */
-  readonly positionFile?: string | undefined;
-  /**
-   * Milliseconds between two looks, 10 to 60,000.
-   *
-   * @defaultValue 200
-   */
-  readonly pollMs?: number | undefined;
-  /** Ends following: the iteration is done, nothing is thrown. */
-  readonly signal?: AbortSignal | undefined;
-}
+import type { UnreadableFile } from './segments.js';
+import { type From, fromOption, type TailOptions } from './tail-options.js';
 
 /**
  * Records that were read together from one file.
@@ -81,16 +33,6 @@ export interface TailBatch {
   readonly end: number;
 }
 
-/** How much later than a younger record an older one may stand in its file. */
-const LATENESS_MS = 60_000;
-/** Files that cannot be read and are remembered; names can be planted without end. */
-const MAX_UNREADABLE = 1000;
-/** A file that did not grow for this long is closed; its size is still looked at. */
-const KEEP_OPEN_MS = 60_000;
-/** A file whose name is gone is read for this long: a writer may still have it open. */
-const KEEP_GONE_MS = 10_000;
-/** One that holds what was not read yet, for so long. */
-const KEEP_UNREAD_MS = 60_000;
 /** The saved position is at most this much older than what was handed out. */
 const SAVE_MS = 1000;
 
@@ -106,28 +48,22 @@ const SAVE_MS = 1000;
  */
 export class Tail implements AsyncIterable<TailBatch> {
   readonly #directory: ShardDirectory;
-  readonly #from: 'start' | 'end' | number | Position;
+  readonly #from: From;
   readonly #positionFile: string | undefined;
   readonly #pollMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #decoder = new LineDecoder();
-  readonly #files = new Map<string, FollowedFile>();
-  readonly #unreadable = new Map<string, UnreadableFile>();
+  readonly #files: FollowedFiles;
   readonly #buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-  /** What a saved position says of files that were not found yet; undefined where there is none. */
-  #saved: Map<string, FilePosition> | undefined;
   #begun = false;
-  #begunAt = 0;
-  #historic = false;
   #dirty = false;
   #savedAt = -Infinity;
-  #missedFiles = 0;
-  #missedBytes = 0;
 
   /** @internal */
   constructor(options: TailOptions) {
     this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
     this.#from = fromOption(options.from);
+    this.#files = new FollowedFiles(this.#directory.path, this.#from);
     this.#positionFile = options.positionFile;
     this.#pollMs = integerOption('pollMs', options.pollMs, 200, { min: 10, max: 60_000 });
     this.#signal = options.signal;
@@ -135,7 +71,7 @@ export class Tail implements AsyncIterable<TailBatch> {
 
   /** What was seen so far. */
   get counts(): LineCounts & { readonly unreadable: readonly UnreadableFile[] } {
-    return { ...this.#decoder.counts, unreadable: [...this.#unreadable.values()] };
+    return { ...this.#decoder.counts, unreadable: this.#files.unreadable };
   }
 
   /**
@@ -159,10 +95,10 @@ export class Tail implements AsyncIterable<TailBatch> {
    * @param handled - The last batch, where it counts as handled although the next one was not asked for yet.
    */
   position(handled?: TailBatch): Position {
-    const files = [...this.#files.values()].map((file) =>
+    const files = this.#files.positions((file) =>
       file.key === handled?.file ? file.positionAt(handled.end) : file.position,
     );
-    return { boot: bootId(), files: [...files, ...(this.#saved?.values() ?? [])] };
+    return { boot: bootId(), files };
   }
 
   /**
@@ -173,11 +109,11 @@ export class Tail implements AsyncIterable<TailBatch> {
    * @internal
    */
   positionAt(offsets: ReadonlyMap<string, number>): Position {
-    const files = [...this.#files.values()].map((file) => {
+    const files = this.#files.positions((file) => {
       const offset = offsets.get(file.key);
       return offset === undefined ? file.position : file.positionAt(offset);
     });
-    return { boot: bootId(), files: [...files, ...(this.#saved?.values() ?? [])] };
+    return { boot: bootId(), files };
   }
 
   /**
@@ -186,7 +122,7 @@ export class Tail implements AsyncIterable<TailBatch> {
    * @internal
    */
   get missed(): { readonly files: number; readonly bytes: number } {
-    return { files: this.#missedFiles, bytes: this.#missedBytes };
+    return this.#files.missed;
   }
 
   /**
@@ -195,7 +131,7 @@ export class Tail implements AsyncIterable<TailBatch> {
    * @internal
    */
   get files(): Iterable<{ readonly key: string; readonly name: string; readonly unread: number }> {
-    return this.#files.values();
+    return this.#files;
   }
 
   /**
@@ -226,18 +162,8 @@ export class Tail implements AsyncIterable<TailBatch> {
   /** Decides where to begin in the files that are there now. The first {@link Tail.poll} does so as well. */
   begin(): void {
     if (this.#begun) return;
-    const saved = this.#loadPosition();
-    this.#saved = saved && new Map(saved.files.map((file) => [`${file.dev}:${file.ino}`, file]));
-    this.#historic = saved === undefined && typeof this.#from === 'number';
-    // While a sealer works, a listing can miss a file that gets another name meanwhile.
-    let before: number;
-    do {
-      before = this.#files.size;
-      this.#list();
-    } while (this.#files.size > before);
-    this.#historic = false;
+    this.#files.begin(this.#loadPosition());
     this.#begun = true;
-    this.#begunAt = performance.now();
     this.#dirty = true;
   }
 
@@ -249,8 +175,8 @@ export class Tail implements AsyncIterable<TailBatch> {
    */
   *poll(wanted: (name: string) => boolean = () => true): Generator<TailBatch, void, undefined> {
     this.begin();
-    this.#list();
-    for (const file of this.#files.values()) {
+    this.#files.list();
+    for (const file of this.#files) {
       if (this.#aborted()) return;
       yield* this.#read(file, wanted);
     }
@@ -264,14 +190,14 @@ export class Tail implements AsyncIterable<TailBatch> {
    */
   look(): void {
     this.begin();
-    this.#list();
+    this.#files.list();
     const now = performance.now();
-    for (const file of this.#files.values()) this.#retire(file, now);
+    for (const file of this.#files) this.#files.retire(file, now);
   }
 
   /** Closes the files; following can go on afterwards. */
   close(): void {
-    for (const file of this.#files.values()) file.close();
+    this.#files.close();
   }
 
   #aborted(): boolean {
@@ -286,77 +212,6 @@ export class Tail implements AsyncIterable<TailBatch> {
   #loadPosition(): Position | undefined {
     const saved = this.#positionFile === undefined ? undefined : loadPosition(this.#positionFile);
     return saved ?? (typeof this.#from === 'object' ? ofThisBoot(this.#from) : undefined);
-  }
-
-  /** Finds files that were not there before, new names, and names that are gone. */
-  #list(): void {
-    const now = performance.now();
-    if (this.#unreadable.size > MAX_UNREADABLE) this.#unreadable.clear();
-    const names = this.#names();
-    if (names === undefined) return;
-    const present = new Set<string>();
-    for (const name of names) {
-      const key = this.#recognise(name) ?? this.#follow(name, now);
-      if (key === undefined) continue;
-      const file = this.#files.get(key);
-      if (file !== undefined) file.name = name.name;
-      present.add(key);
-    }
-    for (const [key, file] of this.#files) file.goneAt = present.has(key) ? undefined : (file.goneAt ?? now);
-    if (this.#begun && now - this.#begunAt > KEEP_GONE_MS) this.#saved = undefined;
-  }
-
-  /** What there is; undefined where that cannot be seen now, which does not mean that it is gone. */
-  #names(): SegmentName[] | undefined {
-    try {
-      return listSegments(this.#directory.path);
-    } catch (error) {
-      this.#cannotRead(this.#directory.path, error);
-      return undefined;
-    }
-  }
-
-  #recognise({ name }: SegmentName): string | undefined {
-    // A link is never a segment, whatever it leads to.
-    const stat = lstatSync(join(this.#directory.path, name), { bigint: true, throwIfNoEntry: false });
-    const key = stat && `${stat.dev}:${stat.ino}`;
-    const file = key === undefined ? undefined : this.#files.get(key);
-    if (file !== undefined) file.seen = Number(stat!.size);
-    return file?.key;
-  }
-
-  #follow(name: SegmentName, now: number): string | undefined {
-    const path = join(this.#directory.path, name.name);
-    const segment = openSegment(this.#directory.path, name);
-    if (segment === undefined) return undefined;
-    if ('reason' in segment) {
-      this.#unreadable.set(path, segment);
-      return undefined;
-    }
-    const { dev, ino, size } = segment.stat;
-    const key = `${dev}:${ino}`;
-    // The name may have changed hands since it was recognised.
-    if (this.#files.has(key)) {
-      closeSync(segment.fd);
-      return key;
-    }
-    const history = this.#historic ? size : 0;
-    this.#files.set(
-      key,
-      new FollowedFile(this.#directory.path, segment, this.#beginAt(segment, key), history, now),
-    );
-    return key;
-  }
-
-  /** Where to begin in a file that was not there before, or when following begins. */
-  #beginAt(segment: Segment, key: string): number {
-    const saved = this.#saved?.get(key);
-    this.#saved?.delete(key);
-    if (saved !== undefined) return offsetIn(segment, saved);
-    if (this.#begun || this.#saved !== undefined || this.#from === 'start') return 0;
-    const { fd, stat } = segment;
-    if (typeof this.#from === 'number') return seekTime(fd, stat.size, this.#from - LATENESS_MS);
-    return lastLineEnd(fd, stat.size);
   }
 
   *#read(file: FollowedFile, wanted: (name: string) => boolean): Generator<TailBatch, void, undefined> {
@@ -375,26 +230,9 @@ export class Tail implements AsyncIterable<TailBatch> {
         this.#dirty = true;
       }
     } catch (error) {
-      this.#cannotRead(file.name, error);
+      this.#files.cannot(file.name, error);
     }
-    this.#retire(file, now);
-  }
-
-  #retire(file: FollowedFile, now: number): void {
-    const { goneAt, unread } = file;
-    if (goneAt !== undefined && now - goneAt > (unread > 0 ? KEEP_UNREAD_MS : KEEP_GONE_MS)) {
-      file.close();
-      this.#files.delete(file.key);
-      if (unread > 0) this.#missedFiles += 1;
-      this.#missedBytes += unread;
-    } else if (file.goneAt === undefined && now - file.grewAt > KEEP_OPEN_MS) {
-      file.close();
-    }
-  }
-
-  #cannotRead(file: string, error: unknown): void {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    this.#unreadable.set(file, { file, reason });
+    this.#files.retire(file, now);
   }
 
   #save(everyMs: number): void {
@@ -406,7 +244,7 @@ export class Tail implements AsyncIterable<TailBatch> {
       this.#dirty = false;
     } catch (error) {
       // Nothing is lost by it but the way back: the next save tries again.
-      this.#cannotRead(this.#positionFile, error);
+      this.#files.cannot(this.#positionFile, error);
     }
   }
 }
@@ -428,14 +266,4 @@ export class Tail implements AsyncIterable<TailBatch> {
  */
 export function followRecords(options: TailOptions = {}): Tail {
   return new Tail(options);
-}
-
-function fromOption(from: unknown): 'start' | 'end' | number | Position {
-  if (from === undefined) return 'end';
-  if (from === 'start' || from === 'end' || (typeof from === 'number' && Number.isFinite(from))) return from;
-  if (isPosition(from)) return from;
-  throw new MetricsError(
-    'ERR_METRICS_OPTION',
-    `from must be 'start', 'end', Unix milliseconds or a position, got ${shown(from)}`,
-  );
 }

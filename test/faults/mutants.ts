@@ -40,14 +40,14 @@ export const MUTANTS = {
   ],
   'a restart reads live files only': [
     {
-      file: 'src/store/tail.ts',
-      find: 'return listSegments(this.#directory.path);',
-      replace: 'return listSegments(this.#directory.path).filter(({ date }) => date === undefined);',
+      file: 'src/store/followed-files.ts',
+      find: 'return listSegments(this.#directory);',
+      replace: 'return listSegments(this.#directory).filter(({ date }) => date === undefined);',
     },
   ],
   'position by name': [
     {
-      file: 'src/store/tail.ts',
+      file: 'src/store/followed-files.ts',
       find: 'const saved = this.#saved?.get(key);',
       replace:
         'const saved = [...(this.#saved?.values() ?? [])].map((file) => ({ ...file, head: undefined }))[segment.shard];',

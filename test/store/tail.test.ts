@@ -12,7 +12,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { formatRecord } from '../../src/record.js';
 import type { Position } from '../../src/store/position.js';
-import { followRecords, type Tail, type TailOptions } from '../../src/store/tail.js';
+import { followRecords, type Tail } from '../../src/store/tail.js';
+import type { TailOptions } from '../../src/store/tail-options.js';
 import { temporaryDirectory } from '../support/directory.js';
 
 function line(value: number, time = 0): string {

@@ -10,7 +10,7 @@ const SMALL_CHUNKS: Patch = {
 
 /** As if no file had grown for a minute: each look opens it anew, by its name. */
 const CLOSED_FILES: Patch = {
-  file: 'src/store/tail.ts',
+  file: 'src/store/followed-files.ts',
   find: 'const KEEP_OPEN_MS = 60_000;',
   replace: 'const KEEP_OPEN_MS = -1;',
 };
