@@ -1,4 +1,4 @@
-import { matches, millisOf, secondOf, viewOf } from './line-bytes.js';
+import { millisOf, Piece, secondOf } from './line-bytes.js';
 import { type Head, LinePieces } from './line-pieces.js';
 import { parseRecord, parseTime } from './parse.js';
 import { recordOf, type RecordSeries } from './points.js';
@@ -31,8 +31,9 @@ export class LineParser {
   readonly #jsonNumber = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
   #bytes: Buffer = Buffer.alloc(0);
   #view: DataView = new DataView(this.#bytes.buffer, 0, 0);
+  #size = 0;
   #last: Head | undefined;
-  #day = viewOf('');
+  #day = new Piece('');
   #dayText = '';
   #dayTime = NaN;
   /** The eight bytes of `hh:mm:ss` and the four of `.mmm`, as numbers, and what they mean. */
@@ -67,6 +68,7 @@ export class LineParser {
    */
   use(bytes: Buffer): DataView {
     this.#bytes = bytes;
+    this.#size = bytes.length;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     return this.#view;
   }
@@ -95,15 +97,16 @@ export class LineParser {
     const head = this.#last?.next;
     const tail = head?.tail;
     if (head === undefined || tail === undefined) return undefined;
-    const view = this.#view;
+    const [view, size] = [this.#view, this.#size];
     const headStart = start + TIMESTAMP_END;
-    if (!matches(view, start, this.#day) || !matches(view, headStart, head.bytes)) return undefined;
+    if (!this.#day.isAt(view, size, start) || !head.piece.isAt(view, size, headStart)) return undefined;
     const time = this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
-    const value = this.#number(headStart + head.bytes.byteLength);
+    const value = this.#number(headStart + head.piece.length);
     const tailStart = this.#end;
-    if (Number.isNaN(time) || Number.isNaN(value) || !matches(view, tailStart, tail.bytes)) return undefined;
+    if (Number.isNaN(time) || Number.isNaN(value) || !tail.piece.isAt(view, size, tailStart))
+      return undefined;
     this.#last = head;
-    this.#end = tailStart + tail.bytes.byteLength;
+    this.#end = tailStart + tail.piece.length;
     this.#timeFound = time;
     this.#valueFound = value;
     return head.series;
@@ -117,15 +120,15 @@ export class LineParser {
    * decimal: W. D. Clinger, "How to Read Floating Point Numbers Accurately" (PLDI 1990).
    */
   #number(start: number): number {
-    const view = this.#view;
-    const negative = view.getUint8(start) === MINUS;
+    const [bytes, size] = [this.#bytes, this.#size];
+    const negative = bytes[start] === MINUS;
     const first = negative ? start + 1 : start;
     let digits = 0;
     let scale = 0;
     let at = first;
     // A record has more behind its value than a byte, so there is a byte to look at.
-    for (; at < view.byteLength; at += 1) {
-      const code = view.getUint8(at);
+    for (; at < size; at += 1) {
+      const code = bytes[at]!;
       const digit = code - ZERO;
       if (digit >= 0 && digit <= 9) {
         digits = digits * 10 + digit;
@@ -137,7 +140,7 @@ export class LineParser {
       }
     }
     // Not 007, nor .5, nor 5., nor anything of so many digits that rounding is for somebody else.
-    const leadingZero = view.getUint8(first) === ZERO && at > first + 1 && view.getUint8(first + 1) !== POINT;
+    const leadingZero = bytes[first] === ZERO && at > first + 1 && bytes[first + 1] !== POINT;
     const length = at - first;
     if (
       length === 0 ||
@@ -145,7 +148,7 @@ export class LineParser {
       digits > 999_999_999_999_999 ||
       leadingZero ||
       scale === 1 ||
-      view.getUint8(first) === POINT
+      bytes[first] === POINT
     ) {
       return this.#numberByText(start);
     }
@@ -181,16 +184,16 @@ export class LineParser {
 
   /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. Most often it is that of the line before. */
   #timeOfDay(at: number): number {
-    const view = this.#view;
-    if (at + 13 > view.byteLength || view.getUint8(at + 12) !== LETTER_Z) return NaN;
+    const [bytes, view] = [this.#bytes, this.#view];
+    if (at + 13 > this.#size || bytes[at + 12] !== LETTER_Z) return NaN;
     const second = view.getFloat64(at, true);
     if (second !== this.#secondBytes) {
-      this.#secondTime = secondOf(view, at);
+      this.#secondTime = secondOf(bytes, at);
       this.#secondBytes = second;
     }
     const millis = view.getInt32(at + 8, true);
     if (millis !== this.#millisBytes) {
-      this.#millis = millisOf(view, at + 8);
+      this.#millis = millisOf(bytes, at + 8);
       this.#millisBytes = millis;
     }
     return this.#secondTime + this.#millis;
@@ -203,7 +206,7 @@ export class LineParser {
       if (Number.isNaN(dayTime)) return NaN;
       this.#dayText = dayText;
       this.#dayTime = dayTime;
-      this.#day = viewOf(dayText);
+      this.#day = new Piece(dayText);
     }
     return this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
   }

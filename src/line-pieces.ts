@@ -1,4 +1,4 @@
-import { viewOf } from './line-bytes.js';
+import { Piece } from './line-bytes.js';
 import type { RecordSeries } from './points.js';
 import { agentProblem, type MetricRecord, recordProblem } from './record.js';
 
@@ -23,7 +23,7 @@ const PLAIN_HEAD = /^","agent":"([^"\\]+)","metric":"([A-Za-z][A-Za-z0-9_./-]{0,
 
 /** What stands between a timestamp and its value, and what that means. */
 export interface Head {
-  readonly bytes: DataView;
+  readonly piece: Piece;
   readonly agent: string;
   readonly metric: string;
   /** The series of all tails that were seen behind it. */
@@ -38,7 +38,7 @@ export interface Head {
 
 /** What follows a value up to the end of the line, newline included, and what that means. */
 export interface Tail {
-  readonly bytes: DataView;
+  readonly piece: Piece;
   readonly fields: Pick<MetricRecord, 'unit' | 'type' | 'attributes' | 'scope' | 'writer'>;
 }
 
@@ -82,10 +82,10 @@ export class LinePieces {
     const identity = plainHead(text) ?? parseHead(text);
     if (identity === undefined) return undefined;
     const { agent, metric } = identity;
-    const bytes = viewOf(text);
+    const piece = new Piece(text);
     // One plain literal: what is spread into an object lies further away in memory, which every line would pay.
     const head: Head = {
-      bytes,
+      piece,
       agent,
       metric,
       all: new Map(),
@@ -103,7 +103,7 @@ export class LinePieces {
     if (known !== undefined) return known;
     const fields = parseTail(text);
     if (fields === undefined) return undefined;
-    const tail = { bytes: viewOf(`${text}\n`), fields };
+    const tail = { piece: new Piece(`${text}\n`), fields };
     this.#tails.set(text, tail);
     this.#chars += text.length;
     return tail;
