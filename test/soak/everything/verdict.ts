@@ -1,6 +1,5 @@
-import type { Sample } from '../growth.js';
+import { type Sample, type Trend, trend } from '../trend.js';
 import { PROCESSES, type Moment } from './samples.js';
-import { type Trend, trend } from './trend.js';
 
 /** What a growth is judged to be. */
 export type Verdict = 'below' | 'above' | 'not told';

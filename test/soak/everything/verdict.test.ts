@@ -1,48 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../faults/random.js';
+import { noisy } from '../noisy.js';
 import type { Moment, ProcessSample } from './samples.js';
-import { trend } from './trend.js';
 import { descriptorGrowth, judge } from './verdict.js';
 
 const DAY = 86_400;
-
-/** Noise around a line, each value depending on the one before by a part. */
-function noisy(random: Random, n: number, perDay: number, noise: number, part = 0) {
-  let error = 0;
-  return Array.from({ length: n }, (_, i) => {
-    const normal = Array.from({ length: 12 }, () => random.next()).reduce((a, b) => a + b) - 6;
-    error = part * error + noise * normal;
-    return { time: i * 10, value: 50 + (perDay * i * 10) / DAY + error };
-  });
-}
-
-describe('the trend of measurements', () => {
-  it('of a line is its slope, and of nothing that changes nothing', () => {
-    const line = trend(Array.from({ length: 60 }, (_, i) => ({ time: i * 10, value: 5 + i })));
-    expect(line.perDay).toBeCloseTo(8640);
-    expect([line.atLeastPerDay, line.atMostPerDay]).toEqual([line.perDay, line.perDay]);
-    const level = trend(Array.from({ length: 60 }, (_, i) => ({ time: i * 10, value: 33 })));
-    expect([level.perDay, level.atMostPerDay]).toEqual([0, 0]);
-  });
-
-  it('of too few measurements is unknown', () => {
-    expect(trend([{ time: 0, value: 1 }]).atMostPerDay).toBeNaN();
-  });
-
-  it.each([0, 0.5, 0.8])(
-    'has bounds that are right nine times of ten, where each value depends on the last by %f',
-    (part) => {
-      const random = new Random(5);
-      const runs = Array.from({ length: 1000 }, () => trend(noisy(random, 150, 100, 0.2, part)));
-      const above = runs.filter(({ atLeastPerDay }) => atLeastPerDay > 100).length / runs.length;
-      const below = runs.filter(({ atMostPerDay }) => atMostPerDay < 100).length / runs.length;
-      // A little more than 5 % where there is much dependence: the correlation itself is only estimated.
-      expect(above).toBeGreaterThan(0.02);
-      expect(above).toBeLessThan(part > 0.7 ? 0.1 : 0.08);
-      expect(below).toBeLessThan(part > 0.7 ? 0.1 : 0.08);
-    },
-  );
-});
 
 describe('the verdict', () => {
   const moments = (

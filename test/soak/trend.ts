@@ -1,4 +1,8 @@
-import type { Sample } from '../growth.js';
+/** One measurement: when, in seconds, and how much. */
+export interface Sample {
+  readonly time: number;
+  readonly value: number;
+}
 
 /** How fast something grows, with 95 % confidence on each side. */
 export interface Trend {
@@ -12,6 +16,10 @@ export interface Trend {
   readonly atLeastPerDay: number;
   /** It grows at most so fast, per day. */
   readonly atMostPerDay: number;
+  /** How much the line grew while it was measured, as a part of the mean. */
+  readonly part: number;
+  /** It grew at least so much while it was measured, as a part of the mean. */
+  readonly atLeastPart: number;
 }
 
 const DAY = 86_400;
@@ -32,8 +40,8 @@ export function trend(samples: readonly Sample[]): Trend {
   const meanTime = sum(samples, ({ time }) => time) / n;
   const mean = sum(samples, ({ value }) => value) / n;
   const spread = sum(samples, ({ time }) => (time - meanTime) ** 2);
-  const unknown = { effective: 0, perDay: NaN, atLeastPerDay: NaN, atMostPerDay: NaN };
-  if (n < 3 || spread === 0) return { samples: n, mean, ...unknown };
+  const unknown = { effective: 0, perDay: NaN, atLeastPerDay: NaN, atMostPerDay: NaN, atLeastPart: NaN };
+  if (n < 3 || spread === 0) return { samples: n, mean, ...unknown, part: NaN };
   const slope = sum(samples, ({ time, value }) => (time - meanTime) * (value - mean)) / spread;
   const residuals = samples.map(({ time, value }) => value - mean - slope * (time - meanTime));
   const squares = sum(residuals, (e) => e * e);
@@ -41,16 +49,17 @@ export function trend(samples: readonly Sample[]): Trend {
   const r = squares === 0 ? 0 : Math.max(0, lagged / squares);
   const effective = (n * (1 - r)) / (1 + r);
   const perDay = slope * DAY;
+  const days = (samples.at(-1)!.time - samples[0]!.time) / DAY;
+  const partOf = (growth: number): number => (mean === 0 ? 0 : (growth * days) / mean);
+  const found = { samples: n, mean, effective, perDay, part: partOf(perDay) };
+  const bounded = (margin: number): Trend => ({
+    ...{ ...found, atLeastPerDay: perDay - margin, atMostPerDay: perDay + margin },
+    atLeastPart: partOf(perDay - margin),
+  });
   // A line that is one needs no statistics, and hardly any measurements allow none.
-  if (squares <= 1e-12 * Math.max(1, mean * mean)) {
-    return { samples: n, mean, effective, perDay, atLeastPerDay: perDay, atMostPerDay: perDay };
-  }
-  if (effective <= 3) return { samples: n, mean, ...unknown, effective, perDay };
-  const margin = student(effective - 2) * Math.sqrt(squares / (effective - 2) / spread) * DAY;
-  return {
-    ...{ samples: n, mean, effective, perDay },
-    ...{ atLeastPerDay: perDay - margin, atMostPerDay: perDay + margin },
-  };
+  if (squares <= 1e-12 * Math.max(1, mean * mean)) return bounded(0);
+  if (effective <= 3) return { ...unknown, ...found };
+  return bounded(student(effective - 2) * Math.sqrt(squares / (effective - 2) / spread) * DAY);
 }
 
 /** Quantile 0.95 of Student's t. */

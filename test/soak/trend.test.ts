@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../faults/random.js';
+import { noisy } from './noisy.js';
+import { trend } from './trend.js';
+
+describe('the trend of measurements', () => {
+  it('of a line is its slope, and of nothing that changes nothing', () => {
+    const line = trend(Array.from({ length: 60 }, (_, i) => ({ time: i * 10, value: 5 + i })));
+    expect(line.perDay).toBeCloseTo(8640);
+    expect([line.atLeastPerDay, line.atMostPerDay]).toEqual([line.perDay, line.perDay]);
+    const level = trend(Array.from({ length: 60 }, (_, i) => ({ time: i * 10, value: 33 })));
+    expect([level.perDay, level.atMostPerDay, level.atLeastPart]).toEqual([0, 0, 0]);
+  });
+
+  it('of a line is a part of its mean, of which all is sure', () => {
+    const line = trend(Array.from({ length: 100 }, (_, i) => ({ time: i * 10, value: 50 + i })));
+    expect(line.perDay).toBeCloseTo(8640);
+    expect(line.atMostPerDay).toBeCloseTo(8640);
+    expect(line.part).toBeCloseTo(99 / 99.5);
+    expect(line.atLeastPart).toBeCloseTo(99 / 99.5);
+  });
+
+  it('of a sawtooth is nearly none, and the bound narrows with time', () => {
+    const saw = (length: number) =>
+      trend(Array.from({ length }, (_, i) => ({ time: i * 10, value: 100 + (i % 7) })));
+    expect(saw(70).atLeastPart).toBeLessThan(0);
+    expect(saw(700).atMostPerDay).toBeLessThan(saw(70).atMostPerDay);
+  });
+
+  it('of too few measurements is unknown', () => {
+    expect(trend([{ time: 0, value: 1 }]).atMostPerDay).toBeNaN();
+  });
+
+  it('of a curve has no bounds, but is a part of its mean all the same', () => {
+    const curve = trend(Array.from({ length: 90 }, (_, i) => ({ time: i * 10, value: 100 + (i / 15) ** 2 })));
+    expect(curve.atLeastPart).toBeNaN();
+    expect(curve.part).toBeGreaterThan(0.3);
+  });
+
+  it.each([0, 0.5, 0.8])(
+    'has bounds that are right nine times of ten, where each value depends on the last by %f',
+    (part) => {
+      const random = new Random(5);
+      const runs = Array.from({ length: 1000 }, () => trend(noisy(random, 150, 100, 0.2, part)));
+      const above = runs.filter(({ atLeastPerDay }) => atLeastPerDay > 100).length / runs.length;
+      const below = runs.filter(({ atMostPerDay }) => atMostPerDay < 100).length / runs.length;
+      // A little more than 5 % where there is much dependence: the correlation itself is only estimated.
+      expect(above).toBeGreaterThan(0.02);
+      expect(above).toBeLessThan(part > 0.7 ? 0.1 : 0.08);
+      expect(below).toBeLessThan(part > 0.7 ? 0.1 : 0.08);
+    },
+  );
+});
