@@ -1,9 +1,8 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ledger } from './ledger.js';
+import { readLine } from './line.js';
 
-/** Every record begins with this, and has it nowhere else. */
-const START = '{"timestamp":"';
 const CHUNK = 1 << 20;
 
 interface Followed {
@@ -97,17 +96,9 @@ export class Collector {
   }
 
   #line(line: string): void {
-    const pieces = line.split(START);
-    const last = pieces.pop() ?? '';
-    this.torn += pieces.filter((piece) => piece !== '').length;
-    let record: { agent: string; metric: string; value: number };
-    try {
-      record = JSON.parse(START + last) as typeof record;
-    } catch {
-      this.torn += 1;
-      return;
-    }
-    if (record.metric === 'soak') this.#ledger.note(record.agent, record.value);
+    const { torn, numbered } = readLine(line);
+    this.torn += torn;
+    if (numbered !== undefined) this.#ledger.note(numbered.agent, numbered.value);
   }
 
   #delete(file: Followed): void {

@@ -2,10 +2,8 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { Ledger } from '../ledger.js';
+import { readLine } from '../line.js';
 import { LIFE } from './life.js';
-
-/** Every record begins with this, and has it nowhere else. */
-const START = '{"timestamp":"';
 
 /** Reads what the archive holds and what left it, by means of its own: it shares no mistake with what is tested. */
 export class Checker {
@@ -50,17 +48,10 @@ export class Checker {
   }
 
   #line(line: string): void {
-    const pieces = line.split(START);
-    const last = pieces.pop() ?? '';
-    this.torn += pieces.filter((piece) => piece !== '').length;
-    let record: { agent: string; metric: string; value: number };
-    try {
-      record = JSON.parse(START + last) as typeof record;
-    } catch {
-      this.torn += 1;
-      return;
-    }
-    if (record.metric !== 'soak') return;
-    this.ledger.note(`${record.agent}/${Math.floor(record.value / LIFE)}`, record.value % LIFE);
+    const { torn, numbered } = readLine(line);
+    this.torn += torn;
+    if (numbered === undefined) return;
+    const { agent, value } = numbered;
+    this.ledger.note(`${agent}/${Math.floor(value / LIFE)}`, value % LIFE);
   }
 }
