@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Random } from '../faults/random.js';
+import { milliseconds, usageError } from './arguments.js';
 import { Checker } from './everything/checker.js';
 import { Crowd } from './everything/crowd.js';
 import { plot } from './everything/plot.js';
@@ -23,6 +24,7 @@ import {
   type ProcessSample,
 } from './everything/samples.js';
 import { descriptorGrowth, judge } from './everything/verdict.js';
+import { runAndCleanUp } from './run-and-clean-up.js';
 
 const USAGE = `npm run soak -- --agents 500 [--duration 24h] [--warm-up TIME] [--bash N] [--days-per-minute N]
                   [--archive-mib N] [--limit MIB] [--out DIRECTORY] [--seed N]
@@ -52,11 +54,11 @@ if (values.help) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-const durationMs = milliseconds('--duration', values.duration);
+const durationMs = milliseconds(USAGE, '--duration', values.duration);
 const warmUpMs =
   values['warm-up'] === undefined
     ? Math.min(600_000, durationMs / 3)
-    : milliseconds('--warm-up', values['warm-up']);
+    : milliseconds(USAGE, '--warm-up', values['warm-up']);
 const agents = count('--agents', values.agents);
 const bash = values.bash === undefined ? Math.floor(agents / 4) : count('--bash', values.bash);
 const midnightMs = 60_000 / count('--days-per-minute', values['days-per-minute']);
@@ -118,17 +120,7 @@ const logFile = join(out, 'soak.log');
 writeFileSync(logFile, '');
 for (const stream of [up.stdout, up.stderr])
   stream.on('data', (chunk: Buffer) => appendFileSync(logFile, chunk));
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    cleanUp();
-    process.kill(process.pid, signal);
-  });
-}
-try {
-  await soak();
-} finally {
-  cleanUp();
-}
+await runAndCleanUp(soak, cleanUp);
 
 async function soak(): Promise<void> {
   say(
@@ -331,21 +323,9 @@ function cleanUp(): void {
   for (const path of [hot, cold]) rmSync(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
-function milliseconds(option: string, text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ''];
-  if (factor === undefined) usageError(`${option} must be a time such as 90s or 10m, got ${text}`);
-  return Number(number) * factor;
-}
-
 function count(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  usageError(`${option} must be a whole number, got ${text}`);
-}
-
-function usageError(message: string): never {
-  process.stderr.write(`soak: ${message}\n\n${USAGE}`);
-  process.exit(2);
+  usageError(USAGE, `${option} must be a whole number, got ${text}`);
 }
 
 function signed(value: number): string {

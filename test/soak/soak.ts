@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Random } from '../faults/random.js';
+import { milliseconds, usageError } from './arguments.js';
 import { Collector } from './collector.js';
 import { Fleet, type Member, usage } from './fleet.js';
 import { Ledger } from './ledger.js';
+import { runAndCleanUp } from './run-and-clean-up.js';
 import { type Sample, trend, type Trend } from './trend.js';
 
 const USAGE = `npm run soak -- [--duration 10m] [--writers 200] [--seal-every 10s] [--seed N] [--json]
@@ -47,12 +49,12 @@ if (values.help) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-const durationMs = milliseconds('--duration', values.duration);
-const sealEveryMs = milliseconds('--seal-every', values['seal-every']);
+const durationMs = milliseconds(USAGE, '--duration', values.duration);
+const sealEveryMs = milliseconds(USAGE, '--seal-every', values['seal-every']);
 const writers = Number(values.writers);
 const seed = Number(values.seed);
 if (!Number.isInteger(writers) || writers < 4 || !Number.isFinite(seed))
-  usageError('--writers must be 4 or more');
+  usageError(USAGE, '--writers must be 4 or more');
 
 const here = import.meta.dirname;
 const library = join(here, '../../src/shell/cfn-metrics.sh');
@@ -86,17 +88,7 @@ const measurements: Measurement[] = [];
 /** Bytes in use after a garbage collection, as sealer and tailer said last. */
 const heap: { sealer?: number; tailer?: number } = {};
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    cleanUp();
-    process.kill(process.pid, signal);
-  });
-}
-try {
-  await soak();
-} finally {
-  cleanUp();
-}
+await runAndCleanUp(soak, cleanUp);
 
 async function soak(): Promise<void> {
   say(`seed ${seed}, ${writers} writers for ${values.duration}, seals every ${values['seal-every']}`);
@@ -344,18 +336,6 @@ function finish(elapsedMs: number): void {
 function cleanUp(): void {
   fleet.endNow();
   rmSync(root, { recursive: true, force: true });
-}
-
-function milliseconds(option: string, text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-  const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ''];
-  if (factor === undefined) usageError(`${option} must be a time such as 90s or 10m, got ${text}`);
-  return Number(number) * factor;
-}
-
-function usageError(message: string): never {
-  process.stderr.write(`soak: ${message}\n\n${USAGE}`);
-  process.exit(2);
 }
 
 function mebibytes(bytes: number): string {
