@@ -5,15 +5,10 @@ import type {
   MetricData,
   ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
+import { DELTA, EXPONENTIAL_HISTOGRAM, HISTOGRAM, SUM } from '../../src/otel/sdk-enums.js';
 import { ExponentialBounds } from '../../src/prometheus/exponential-bounds.js';
 import { LabelMaker } from '../../src/prometheus/labels.js';
 import { familyName, type FamilyType, metricName, sampleNames } from '../../src/prometheus/names.js';
-
-/** The enums of the SDK, whose numbers are the same in its majors 2 and 3. */
-const HISTOGRAM = 0;
-const EXPONENTIAL_HISTOGRAM = 1;
-const SUM = 3;
-const DELTA = 0;
 
 /** Why points are left out: what they would make of the exposition no Prometheus would take. */
 export const OMISSIONS = ['type', 'name', 'labels', 'delta'] as const;

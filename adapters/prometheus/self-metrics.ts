@@ -1,12 +1,7 @@
 import type { MetricData, MetricProducer } from '@opentelemetry/sdk-metrics';
 import type { ProducerStats } from '../../src/otel/producer-options.js';
+import { CUMULATIVE, DOUBLE, GAUGE, SUM } from '../../src/otel/sdk-enums.js';
 import { OMISSIONS, type Omission } from './families.js';
-
-/** The enums of the SDK, whose numbers are the same in its majors 2 and 3. */
-const GAUGE = 2;
-const SUM = 3;
-const CUMULATIVE = 1;
-const DOUBLE = 1;
 
 const START: [number, number] = [0, 0];
 

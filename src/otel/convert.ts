@@ -23,13 +23,7 @@ import { TimestampFormatter } from '../timestamp.js';
 import { histogramNumbers, mean } from './histogram-numbers.js';
 import { AGENT_ATTRIBUTE, pointAttributes } from './point-attributes.js';
 import { PointLine, type Shape } from './point-line.js';
-
-/** The enums of the SDK, whose numbers are the same in its majors 2 and 3. */
-const HISTOGRAM = 0;
-const EXPONENTIAL_HISTOGRAM = 1;
-const GAUGE = 2;
-const SUM = 3;
-const CUMULATIVE = 1;
+import { CUMULATIVE, EXPONENTIAL_HISTOGRAM, GAUGE, HISTOGRAM, SUM } from './sdk-enums.js';
 
 /** A point older than this counts as late: it is stored with the time of its conversion, and files stay ordered. */
 const LATE_MS = 10_000;

@@ -5,15 +5,7 @@ import type { Series } from './cumulative-series.js';
 import type { Numbers } from './cumulative-total.js';
 import type { GaugeRule } from './producer-options.js';
 import { AGENT_ATTRIBUTE } from './point-attributes.js';
-
-/** The enums of the SDK, whose numbers are the same in its majors 2 and 3. */
-const HISTOGRAM = 0;
-const EXPONENTIAL_HISTOGRAM = 1;
-const GAUGE = 2;
-const SUM = 3;
-const DELTA = 0;
-const CUMULATIVE = 1;
-const DOUBLE = 1;
+import { CUMULATIVE, DATA_POINT_TYPES, DELTA, DOUBLE } from './sdk-enums.js';
 
 const NO_BUCKETS = { offset: 0, bucketCounts: [] };
 
@@ -44,13 +36,7 @@ function metricData(metric: Metric, dataPoints: DataPoint<unknown>[], { since }:
   return {
     descriptor: { name, unit, description: '', valueType: DOUBLE },
     aggregationTemporality: since === undefined || type === 'gauge' ? CUMULATIVE : DELTA,
-    dataPointType: {
-      gauge: GAUGE,
-      counter: SUM,
-      updowncounter: SUM,
-      histogram: HISTOGRAM,
-      exponential_histogram: EXPONENTIAL_HISTOGRAM,
-    }[type],
+    dataPointType: DATA_POINT_TYPES[type],
     ...((type === 'counter' || type === 'updowncounter') && { isMonotonic: type === 'counter' }),
     dataPoints,
   } as MetricData;

@@ -1,16 +1,8 @@
 import type { DataPoint, MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { Attributes } from '../../attributes.js';
+import { CUMULATIVE, DATA_POINT_TYPES, DELTA, DOUBLE } from '../../otel/sdk-enums.js';
 import type { ResourceOf } from '../backend.js';
 import type { Point } from '../point.js';
-
-/** The enums of the SDK, whose numbers are the same in its majors 2 and 3. */
-const HISTOGRAM = 0;
-const EXPONENTIAL_HISTOGRAM = 1;
-const GAUGE = 2;
-const SUM = 3;
-const DELTA = 0;
-const CUMULATIVE = 1;
-const DOUBLE = 1;
 
 const AGENT_ATTRIBUTE = 'agent.id';
 const NO_BUCKETS = { offset: 0, bucketCounts: [] };
@@ -105,13 +97,7 @@ function metricOf({ scopes }: Group, point: Point, form: OtlpForm): MetricData {
     descriptor: { name, unit, description: '', valueType: DOUBLE },
     // the present value of an up-down counter is its total, whoever asks for deltas
     aggregationTemporality: temporality === undefined && told !== 'updowncounter' ? DELTA : CUMULATIVE,
-    dataPointType: {
-      gauge: GAUGE,
-      counter: SUM,
-      updowncounter: SUM,
-      histogram: HISTOGRAM,
-      exponential_histogram: EXPONENTIAL_HISTOGRAM,
-    }[told],
+    dataPointType: DATA_POINT_TYPES[told],
     isMonotonic: told === 'counter',
     dataPoints: [],
   } as unknown as MetricData;
