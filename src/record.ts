@@ -198,6 +198,22 @@ export function formatEnd(scope: string | undefined, writer: string | undefined)
   return writer === undefined ? `${scoped}}\n` : `${scoped},"writer":${formatString(writer)}}\n`;
 }
 
+/** A valid record as its line, newline included, however long: totals have more digits than what they are totals of. */
+export function formatLine(record: MetricRecord): string {
+  const { time, agent, metric, value, unit, type, attributes, temporality, start, scope, writer } = record;
+  return (
+    START_TEXT +
+    new Date(time).toISOString() +
+    formatHead(agent, metric) +
+    formatNumber(value) +
+    formatSeries(unit, type, attributes) +
+    (temporality === undefined ? '' : ',"temporality":"cumulative"') +
+    (start === undefined ? '' : formatStart(new Date(start).toISOString())) +
+    formatHistogram(record) +
+    formatEnd(scope, writer)
+  );
+}
+
 /**
  * Formats a record as its canonical line, newline included.
  *
@@ -209,16 +225,7 @@ export function formatEnd(scope: string | undefined, writer: string | undefined)
 export function formatRecord(record: MetricRecord): string {
   const problem = recordProblem(record);
   if (problem !== undefined) throw new MetricsError('ERR_METRICS_RECORD', problem);
-  const line =
-    START_TEXT +
-    new Date(record.time).toISOString() +
-    formatHead(record.agent, record.metric) +
-    formatNumber(record.value) +
-    formatSeries(record.unit, record.type, record.attributes) +
-    (record.temporality === undefined ? '' : ',"temporality":"cumulative"') +
-    (record.start === undefined ? '' : formatStart(new Date(record.start).toISOString())) +
-    formatHistogram(record) +
-    formatEnd(record.scope, record.writer);
+  const line = formatLine(record);
   const bytes = Buffer.byteLength(line);
   if (bytes <= MAX_LINE_BYTES) return line;
   throw new MetricsError(

@@ -1,14 +1,6 @@
 import { formatNumber } from '../json.js';
 import type { Numbers } from '../otel/cumulative-total.js';
-import {
-  formatEnd,
-  formatHead,
-  formatHistogram,
-  formatSeries,
-  formatStart,
-  type MetricRecord,
-  START_TEXT,
-} from '../record.js';
+import { formatEnd, formatHead, formatHistogram, formatSeries, formatStart, START_TEXT } from '../record.js';
 import { TimestampFormatter } from '../timestamp.js';
 import type { Point } from './point.js';
 
@@ -61,23 +53,6 @@ export class LineFormatter {
       frame.end
     );
   }
-}
-
-/** A record or point as its line, newline included. */
-export function formatLine(record: Point & Pick<MetricRecord, 'writer'>): string {
-  const { head, series } = frameOf(record);
-  const { time, value, temporality, start, scope, writer } = record;
-  return (
-    START_TEXT +
-    new Date(time).toISOString() +
-    head +
-    formatNumber(value) +
-    series +
-    (temporality === undefined ? '' : ',"temporality":"cumulative"') +
-    (start === undefined ? '' : formatStart(new Date(start).toISOString())) +
-    (record.count === undefined ? '' : formatHistogram(record as Partial<MetricRecord>)) +
-    formatEnd(scope, writer)
-  );
 }
 
 function frameOf({ agent, metric, unit, type, attributes, scope }: Identity): Frame {

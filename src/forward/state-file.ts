@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { parseRecord } from '../parse.js';
-import type { MetricRecord } from '../record.js';
+import { formatLine, type MetricRecord } from '../record.js';
 import type { CumulativeState, Metric } from '../otel/cumulative.js';
 import type { Series } from '../otel/cumulative-series.js';
 import { bootId, isPosition, type Position } from '../store/position.js';
 import { replaceFile } from '../store/replace-file.js';
 import type { InStepPosition, Skip } from './in-step.js';
-import { formatLine, LineFormatter, NO_AGENT } from './lines.js';
+import { LineFormatter, NO_AGENT } from './lines.js';
 import type { Point } from './point.js';
 import type { Resources } from './resources.js';
 import { seriesOf, type Teller, type Telling } from './teller.js';
@@ -137,18 +137,20 @@ export class StateFile {
       forgottenUntil: Number.isFinite(forgottenUntil) ? forgottenUntil : null,
     })}\n`;
     for (const point of loose) {
-      yield (point.agent === undefined ? LETTERS.hostPoint : LETTERS.point) + formatLine(point);
+      const { agent } = point;
+      const letter = agent === undefined ? LETTERS.hostPoint : LETTERS.point;
+      yield letter + formatLine({ ...point, agent: agent ?? NO_AGENT });
     }
     for (const metric of state.metrics()) {
       for (const series of seriesOf(metric)) {
         yield this.#seriesLine(metric, series, kept.get(series), at);
         for (const last of series.lasts()) {
-          yield LETTERS.writer + recordLine({ ...last, writer: last.writer ?? NO_AGENT });
+          yield LETTERS.writer + formatLine({ ...last, writer: last.writer ?? NO_AGENT });
         }
       }
     }
-    for (const point of state.streams.points()) yield LETTERS.stream + recordLine(point);
-    for (const record of resources.records()) yield LETTERS.resource + recordLine(record);
+    for (const point of state.streams.points()) yield LETTERS.stream + formatLine(point);
+    for (const record of resources.records()) yield LETTERS.resource + formatLine(record);
     yield 'end\n';
   }
 
@@ -163,10 +165,6 @@ export class StateFile {
     });
     return (series === metric.overflow ? letter.toUpperCase() : letter) + line;
   }
-}
-
-function recordLine(record: MetricRecord): string {
-  return formatLine({ ...record, type: record.type ?? 'gauge', attributes: record.attributes ?? {} });
 }
 
 function isSeries(letter: string): boolean {

@@ -1,14 +1,5 @@
-import { formatNumber } from '../json.js';
 import { parseRecord } from '../parse.js';
-import {
-  formatEnd,
-  formatHead,
-  formatHistogram,
-  formatSeries,
-  formatStart,
-  type MetricRecord,
-  START_TEXT,
-} from '../record.js';
+import { formatLine, type MetricRecord } from '../record.js';
 import { loadPosition, type Position, savePosition } from '../store/position.js';
 import type { CumulativeState, Metric } from './cumulative.js';
 import type { Series } from './cumulative-series.js';
@@ -119,22 +110,6 @@ function saveSeries(metric: Metric, series: Series, lines: string[], streams: st
     }),
   );
   for (const last of series.lasts()) streams.push(formatLine({ ...last, writer: last.writer ?? NO_AGENT }));
-}
-
-/** A record as its line, however long: totals have more digits than what they are totals of. */
-function formatLine(record: MetricRecord): string {
-  const { time, agent, metric, value, unit, type, attributes, temporality, start, scope, writer } = record;
-  return (
-    START_TEXT +
-    new Date(time).toISOString() +
-    formatHead(agent, metric) +
-    formatNumber(value) +
-    formatSeries(unit, type, attributes) +
-    (temporality === undefined ? '' : ',"temporality":"cumulative"') +
-    (start === undefined ? '' : formatStart(new Date(start).toISOString())) +
-    formatHistogram(record) +
-    formatEnd(scope, writer)
-  );
 }
 
 function parseAll(lines: unknown): MetricRecord[] | undefined {
