@@ -1,22 +1,10 @@
 import type { MetricRecord, RecordType } from '../record.js';
 import { ExplicitTotal } from './cumulative-explicit.js';
 import { ExponentialTotal } from './cumulative-exponential.js';
+import type { HistogramNumbers } from './histogram-numbers.js';
 
 /** The numbers of a point, under the names that they have in a record. */
-export type Numbers = Pick<
-  MetricRecord,
-  | 'value'
-  | 'count'
-  | 'sum'
-  | 'min'
-  | 'max'
-  | 'bounds'
-  | 'counts'
-  | 'scale'
-  | 'zeroCount'
-  | 'positive'
-  | 'negative'
->;
+export type Numbers = Pick<MetricRecord, 'value'> & HistogramNumbers;
 
 /** What the points of one series add up to. */
 export interface Total {

@@ -3,26 +3,19 @@ import type { MetricRecord, RecordType } from '../record.js';
 /** The numbers of a histogram point of either kind. */
 export type HistogramNumbers = Pick<
   MetricRecord,
-  | 'type'
-  | 'count'
-  | 'sum'
-  | 'min'
-  | 'max'
-  | 'bounds'
-  | 'counts'
-  | 'scale'
-  | 'zeroCount'
-  | 'positive'
-  | 'negative'
+  'count' | 'sum' | 'min' | 'max' | 'bounds' | 'counts' | 'scale' | 'zeroCount' | 'positive' | 'negative'
 >;
 
 /** Both kinds of histogram in one, as the SDK has them. */
-interface SdkHistogram extends Omit<HistogramNumbers, 'type' | 'bounds' | 'counts'> {
+interface SdkHistogram extends Omit<HistogramNumbers, 'bounds' | 'counts'> {
   readonly buckets?: { readonly boundaries: readonly number[]; readonly counts: readonly number[] };
 }
 
 /** Gives the numbers of a point the names they have in a record. */
-export function histogramNumbers(value: unknown, type: RecordType): HistogramNumbers {
+export function histogramNumbers(
+  value: unknown,
+  type: RecordType,
+): HistogramNumbers & Pick<MetricRecord, 'type'> {
   const { count, sum, min, max, buckets, scale, zeroCount, positive, negative } = value as SdkHistogram;
   return {
     type,
