@@ -16,13 +16,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { checkAlerter } from '../test/system/alerter.mjs';
 import { checkAlertmanager } from '../test/system/alertmanager.mjs';
 import { checkDesign } from '../test/system/design.mjs';
 import { checkForward } from '../test/system/forward.mjs';
 import { checkPrometheus } from '../test/system/prometheus.mjs';
 import { checkSimulation } from '../test/system/simulate.mjs';
+import { until } from '../test/system/support.mjs';
 import { checkUp } from '../test/system/up.mjs';
 import { ready, root } from './ready.mjs';
 
@@ -55,16 +55,6 @@ function forbidStarts() {
   if (existsSync(POLICY)) return false;
   writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   return true;
-}
-
-async function until(condition, ms) {
-  const end = performance.now() + ms;
-  while (performance.now() < end) {
-    const value = await condition();
-    if (value) return value;
-    await delay(50);
-  }
-  return undefined;
 }
 
 function checkSystemd() {
@@ -147,8 +137,8 @@ async function checkSupervisor() {
 await ready({ examples: true });
 checkSystemd();
 await checkSupervisor();
-await checkUp({ check, bring, until, root });
-await checkAlertmanager({ check, bring, until, root });
+await checkUp({ check, bring, root });
+await checkAlertmanager({ check, bring, root });
 if (bring('prometheus-alertmanager', 'prometheus-alertmanager')) await checkAlerter(root, check);
 await checkPrometheus({ check, bring, root });
 checkDesign(root, check);

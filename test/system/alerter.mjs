@@ -1,12 +1,10 @@
 // The command with a real Alertmanager: what agents store becomes its alerts, grouped and silenced there, and is over there
 // when it is over here; also where the alerter is killed in between.
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { endProcess, freePort, startServer, until } from './support.mjs';
 
 const WITHIN_MS = 40_000;
 const AGENTS = ['agent-1', 'agent-2', 'agent-3'];
@@ -26,14 +24,10 @@ export async function checkAlerter(root, check) {
   const config = join(work, 'alertmanager.yml');
   const route = { receiver: 'none', group_by: ['alertname'], group_wait: '1s', group_interval: '1s' };
   writeFileSync(config, JSON.stringify({ route, receivers: [{ name: 'none' }] }));
-  const alertmanager = spawn(
-    'prometheus-alertmanager',
-    [
-      ...[`--config.file=${config}`, `--storage.path=${store}`, `--web.listen-address=127.0.0.1:${port}`],
-      ...['--cluster.listen-address=', '--log.level=error'],
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  const flags = [
+    ...[`--config.file=${config}`, `--storage.path=${store}`, `--web.listen-address=127.0.0.1:${port}`],
+    ...['--cluster.listen-address=', '--log.level=error'],
+  ];
   const rules = join(work, 'rules.json');
   const rule = {
     name: 'Load',
@@ -55,15 +49,16 @@ export async function checkAlerter(root, check) {
     const response = await fetch(`${url}/api/v2/${path}`).catch(() => undefined);
     return response?.ok ? response.json() : [];
   };
+  let alertmanager;
   let alerter;
   try {
-    await until(async () => (await fetch(`${url}/-/ready`).catch(() => undefined))?.ok);
+    alertmanager = await startServer('prometheus-alertmanager', flags, `${url}/-/ready`);
     for (const agent of AGENTS) emit(agent, 99);
     alerter = start();
     const active = await until(async () => {
       const alerts = await get('alerts?active=true');
       return alerts.length === AGENTS.length && alerts;
-    });
+    }, WITHIN_MS);
     check('an Alertmanager has what agents stored as alerts', active !== undefined);
     const groups = await get('alerts/groups');
     check('it groups them', groups.length === 1 && groups[0].alerts.length === AGENTS.length);
@@ -78,18 +73,16 @@ export async function checkAlerter(root, check) {
     const suppressed = await until(async () => {
       const [alert] = await get('alerts?filter=agent%3D%22agent-1%22');
       return alert?.status.state === 'suppressed';
-    });
+    }, WITHIN_MS);
     check('it silences one of them', suppressed === true);
 
-    const exit = once(alerter, 'exit');
-    alerter.kill('SIGKILL');
-    await exit;
+    await endProcess(alerter, 'SIGKILL');
     emit('agent-2', 1);
     alerter = start();
     const two = await until(async () => {
       const names = (await get('alerts?active=true')).map(({ labels }) => labels.agent);
       return names.length === 2 && !names.includes('agent-2');
-    });
+    }, WITHIN_MS);
     check('one is over there, that was over while the alerter was killed', two === true);
     const since = (await get('alerts')).map(({ startsAt }) => startsAt).sort();
     const before = (active ?? []).map(({ startsAt }) => startsAt);
@@ -98,34 +91,11 @@ export async function checkAlerter(root, check) {
       since.length > 0 && since.every((time) => before.includes(time)),
     );
     for (const agent of AGENTS) emit(agent, 1);
-    const none = await until(async () => (await get('alerts?active=true')).length === 0);
+    const none = await until(async () => (await get('alerts?active=true')).length === 0, WITHIN_MS);
     check('all of them are over', none === true);
   } finally {
-    for (const child of [alerter, alertmanager]) {
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) continue;
-      const exit = once(child, 'exit');
-      child.kill('SIGTERM');
-      await exit;
-    }
+    if (alerter !== undefined) await endProcess(alerter, 'SIGTERM');
+    await alertmanager?.end('SIGTERM');
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function until(condition) {
-  const end = performance.now() + WITHIN_MS;
-  while (performance.now() < end) {
-    const value = await condition();
-    if (value) return value;
-    await delay(100);
-  }
-  return undefined;
 }

@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { freePort, until } from './support.mjs';
 
 const WITHIN_MS = 30_000;
 const ROUTING_KEY = 'R0123456789abcdef0123456789abcde';
@@ -25,15 +25,6 @@ async function startReceiver() {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return { url: `http://127.0.0.1:${server.address().port}`, posts, close: () => server.close() };
-}
-
-async function freePort() {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Channels as they are in the source, in a module of their own. */
@@ -218,9 +209,9 @@ const COMPARISONS = { webhook: compareWebhook, slack: compareSlack, pagerduty: c
 /**
  * Runs all of it.
  *
- * @param tools - check(what, ok, detail), bring(command, package), until(condition, ms) and the root of the repository.
+ * @param tools - check(what, ok, detail), bring(command, package) and the root of the repository.
  */
-export async function checkAlertmanager({ check, bring, until, root }) {
+export async function checkAlertmanager({ check, bring, root }) {
   if (!bring('prometheus-alertmanager', 'prometheus-alertmanager')) {
     return check('prometheus-alertmanager is there', false);
   }
@@ -238,7 +229,7 @@ export async function checkAlertmanager({ check, bring, until, root }) {
       );
     check('a real Alertmanager starts', (await until(ready, WITHIN_MS)) === true);
     const { createChannel } = await loadChannels(root, work);
-    await checkAll({ check, until, base, receiver, createChannel });
+    await checkAll({ check, base, receiver, createChannel });
   } finally {
     alertmanager.kill('SIGTERM');
     if (alertmanager.exitCode === null) await once(alertmanager, 'exit');
@@ -247,7 +238,7 @@ export async function checkAlertmanager({ check, bring, until, root }) {
   }
 }
 
-async function checkAll({ check, until, base, receiver, createChannel }) {
+async function checkAll({ check, base, receiver, createChannel }) {
   const context = { directory: tmpdir(), env: { KEY: ROUTING_KEY } };
   const make = (config, name = 'team') => createChannel(name, config, context);
   const post = (channel, alerts) => channel.send(notificationOf(alerts), AbortSignal.timeout(10_000));

@@ -5,14 +5,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { AGENTS, RUN_MS, startFleet } from './fleet.mjs';
+import { askPrometheus, endProcess, freePort, startServer } from './support.mjs';
 
-const AGENTS = 500;
-const PROCESSES = 4;
-const RUN_MS = 120_000;
 const INTERVAL_S = 2;
 const KILLS = 20;
 const OUTAGES = 3;
@@ -38,7 +36,7 @@ async function checkFleet({ check, root }) {
     const prometheus = await startPrometheus(work);
     running.push(() => prometheus.end('SIGTERM'));
     const startedAt = Date.now();
-    const fleets = Array.from({ length: PROCESSES }, (_, i) => startAgents(root, shm, i));
+    const fleets = startFleet(root, shm);
     running.push(() => fleets.forEach(({ child }) => child.kill('SIGKILL')));
     const forwarders = [
       startForwarder(root, work, shm, 'victoria', {
@@ -180,20 +178,16 @@ function startForwarder(root, work, shm, name, forward) {
   const said = [];
   const listen = () => child.stderr.on('data', (chunk) => said.push(chunk.toString()));
   listen();
-  const end = async (signal) => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill(signal);
-      await once(child, 'exit');
-    }
-    return child.exitCode;
-  };
   const forwarder = {
     kills: 0,
-    end,
+    end: async (signal) => {
+      await endProcess(child, signal);
+      return child.exitCode;
+    },
     said,
     restart: async () => {
       if (child.exitCode !== null) throw new Error(`a forwarder ended by itself: ${said.slice(-3).join('')}`);
-      await end('SIGKILL');
+      await endProcess(child, 'SIGKILL');
       forwarder.kills += 1;
       child = start();
       listen();
@@ -259,17 +253,6 @@ async function checkHosts({ check, bring, root }) {
   }
 }
 
-function startAgents(root, directory, index) {
-  const each = AGENTS / PROCESSES;
-  const script = join(root, 'test/system/prometheus-agents.mjs');
-  const child = spawn(process.execPath, [script, `${index * each}`, `${each}`, `${RUN_MS}`], {
-    env: { ...process.env, CFN_METRICS_DIR: directory },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const counted = child.stdout.toArray().then((chunks) => JSON.parse(Buffer.concat(chunks).toString()));
-  return { child, counted };
-}
-
 /** VictoriaMetrics, where a sample that is told again is no second one. */
 async function startVictoria(work, host) {
   const data = join(work, 'victoria');
@@ -289,7 +272,7 @@ async function startVictoria(work, host) {
     // what is new in its index is found a moment later
     await delay(3000);
   };
-  return { ...server, url, port, flush, query: (query) => ask(url, query) };
+  return { ...server, url, port, flush, query: (query) => askPrometheus(url, 'query', { query }) };
 }
 
 async function startPrometheus(work) {
@@ -304,42 +287,5 @@ async function startPrometheus(work) {
     '--log.level=error',
   ];
   const server = await startServer('prometheus', flags, `${url}/-/ready`);
-  return { ...server, url, query: (query) => ask(url, query) };
-}
-
-async function startServer(command, flags, readyUrl) {
-  let child;
-  const start = async () => {
-    child = spawn(command, flags, { stdio: ['ignore', 'ignore', 'inherit'] });
-    for (let tries = 0; tries < 300; tries += 1) {
-      const ready = await fetch(readyUrl).catch(() => undefined);
-      await ready?.text();
-      if (ready?.ok) return;
-      await delay(100);
-    }
-    throw new Error(`${command} is not ready`);
-  };
-  await start();
-  const end = async (signal) => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
-    await once(child, 'exit');
-  };
-  return { start, end };
-}
-
-async function ask(url, query) {
-  const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
-  const { status, data, error } = await response.json();
-  if (status !== 'success') throw new Error(`${error}: ${query}`);
-  return data.result;
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  return { ...server, url, query: (query) => askPrometheus(url, 'query', { query }) };
 }

@@ -11,15 +11,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { AGENTS, RUN_MS, startFleet } from './fleet.mjs';
+import { askPrometheus, endProcess, freePort, startServer } from './support.mjs';
 
-const AGENTS = 500;
-const PROCESSES = 4;
-const RUN_MS = 120_000;
 const SCRAPE_S = 2;
 const GAUGE_MAX_AGE_S = 20;
 /** What the names of the design say of their units, and nothing else may be complained of. */
@@ -145,9 +143,9 @@ async function checkFleet({ check, root }) {
     running.push(() => server.end('SIGKILL'));
     const port = Number(new URL(server.origin).port);
     const prometheus = await startPrometheus(root, work, port);
-    running.push(() => prometheus.end());
+    running.push(() => prometheus.end('SIGTERM'));
     const startedAt = Date.now();
-    const fleets = Array.from({ length: PROCESSES }, (_, i) => startAgents(root, shm, i));
+    const fleets = startFleet(root, shm);
     running.push(() => fleets.forEach(({ child }) => child.kill('SIGKILL')));
     const troubled = makeTrouble(root, shm);
 
@@ -281,17 +279,6 @@ async function makeTrouble(root, directory) {
   await emitter.close();
 }
 
-function startAgents(root, directory, index) {
-  const each = AGENTS / PROCESSES;
-  const script = join(root, 'test/system/prometheus-agents.mjs');
-  const child = spawn(process.execPath, [script, `${index * each}`, `${each}`, `${RUN_MS}`], {
-    env: { ...process.env, CFN_METRICS_DIR: directory },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const counted = child.stdout.toArray().then((chunks) => JSON.parse(Buffer.concat(chunks).toString()));
-  return { child, counted };
-}
-
 /** `cfn-metrics serve`, when it answers. */
 async function serve(root, args, port) {
   const cli = join(root, 'dist/cli/index.cjs');
@@ -299,12 +286,7 @@ async function serve(root, args, port) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = await once(child.stdout, 'data');
-  const end = async (signal) => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill(signal);
-    await once(child, 'exit');
-  };
-  return { origin: new URL(line.toString().trim()).origin, end };
+  return { origin: new URL(line.toString().trim()).origin, end: (signal) => endProcess(child, signal) };
 }
 
 /** Prometheus with the configuration and rules of deploy/, but for address and intervals. */
@@ -316,44 +298,18 @@ async function startPrometheus(root, work, target) {
   copyFileSync(join(root, 'deploy/prometheus/cfn-metrics.rules.yml'), join(work, 'cfn-metrics.rules.yml'));
   mkdirSync(join(work, 'data'));
   const port = await freePort();
-  const child = spawn(
-    'prometheus',
-    [
-      `--config.file=${join(work, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(work, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--log.level=warn',
-    ],
-    { stdio: 'inherit' },
-  );
-  const ask = async (path, parameters) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}?${new URLSearchParams(parameters)}`);
-    const { status, data, error } = await response.json();
-    if (status !== 'success') throw new Error(`${error}: ${parameters.query}`);
-    return data.result;
-  };
-  for (let tries = 0; tries < 100; tries += 1) {
-    const ready = await fetch(`http://127.0.0.1:${port}/-/ready`).catch(() => undefined);
-    if (ready?.ok) break;
-    await delay(100);
-  }
+  const url = `http://127.0.0.1:${port}`;
+  const flags = [
+    `--config.file=${join(work, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${join(work, 'data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--log.level=warn',
+  ];
+  const server = await startServer('prometheus', flags, `${url}/-/ready`);
   return {
-    query: (query) => ask('/api/v1/query', { query }),
+    ...server,
+    query: (query) => askPrometheus(url, 'query', { query }),
     range: (query, from, to) =>
-      ask('/api/v1/query_range', { query, start: from / 1000, end: to / 1000, step: SCRAPE_S }),
-    end: async () => {
-      if (child.exitCode !== null) return;
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    },
+      askPrometheus(url, 'query_range', { query, start: from / 1000, end: to / 1000, step: SCRAPE_S }),
   };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }

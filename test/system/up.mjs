@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from './support.mjs';
 
 const BACK_WITHIN_MS = 60_000;
 
@@ -47,7 +48,7 @@ async function underSupervisor(root, name, changes, use) {
   }
 }
 
-async function checkAlertUnit({ check, until, root }) {
+async function checkAlertUnit({ check, root }) {
   await underSupervisor(root, 'cfn-metrics-alert', [], async ({ work, pids }) => {
     const state = join(work, 'state/alert/state.json');
     check('supervisord starts the alerter', await until(() => existsSync(state), BACK_WITHIN_MS));
@@ -59,7 +60,7 @@ async function checkAlertUnit({ check, until, root }) {
   });
 }
 
-async function checkUpUnit({ check, until, root }) {
+async function checkUpUnit({ check, root }) {
   const ports = 'cfn-metrics up --health-port=0 --prometheus-port=0 --answer-port=0';
   await underSupervisor(root, 'cfn-metrics-up', [['cfn-metrics up', ports]], async ({ work, env, pids }) => {
     /** What the supervisor of that number says, once all its companions are ready. */
