@@ -1,4 +1,4 @@
-// The enums of the SDK, whose numbers are the same in its majors 2 and 3: no import of it at run time for four of them.
+// The enums of the SDK, whose numbers are the same in its majors 2 and 3, so that nothing of it is loaded for them.
 import type { RecordType } from '../record.js';
 
 /** Members of `DataPointType`. */
