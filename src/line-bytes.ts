@@ -1,4 +1,13 @@
-const NONE = Buffer.alloc(0);
+import { endianness } from 'node:os';
+
+/** The order of bytes in a typed array. */
+const LITTLE_ENDIAN = endianness() === 'LE';
+/** Many pieces have one block: of its own, each would take longer to get than to fill. */
+const BLOCK_DOUBLES = 8192;
+
+let block = new Float64Array(0);
+let used = 0;
+
 const COLON = 0x3a;
 const POINT = 0x2e;
 const ZERO = 0x30;
@@ -16,16 +25,17 @@ export class Piece {
   /** The bytes as doubles; the last one overlaps with that before. */
   readonly #doubles: Float64Array;
   /** Where there are less than eight. */
-  readonly #few: Buffer;
+  readonly #few: Buffer | undefined;
 
   constructor(text: string) {
-    const bytes = Buffer.from(text);
-    const { length } = bytes;
+    const length = Buffer.byteLength(text);
+    const doubles = doublesFor(length);
+    const bytes = Buffer.from(doubles.buffer, doubles.byteOffset, doubles.byteLength);
+    bytes.write(text);
     this.length = length;
-    this.#few = length < 8 ? bytes : NONE;
-    this.#doubles = Float64Array.from({ length: length < 8 ? 0 : (length >> 3) + 1 }, (_, i) =>
-      bytes.readDoubleLE(Math.min(8 * i, length - 8)),
-    );
+    this.#doubles = doubles;
+    this.#few = length < 8 ? bytes.subarray(0, length) : undefined;
+    if (length >= 8) bytes.copyWithin(bytes.length - 8, length - 8, length);
   }
 
   /**
@@ -37,14 +47,25 @@ export class Piece {
   isAt(view: DataView, size: number, start: number): boolean {
     const { length } = this;
     if (start + length > size) return false;
-    if (length < 8) return this.#few.every((byte, i) => view.getUint8(start + i) === byte);
+    if (this.#few !== undefined) return this.#few.every((byte, i) => view.getUint8(start + i) === byte);
     const doubles = this.#doubles;
     const last = doubles.length - 1;
     for (let i = 0; i < last; i += 1) {
-      if (view.getFloat64(start + 8 * i, true) !== doubles[i]) return false;
+      if (view.getFloat64(start + 8 * i, LITTLE_ENDIAN) !== doubles[i]) return false;
     }
-    return view.getFloat64(start + length - 8, true) === doubles[last];
+    return view.getFloat64(start + length - 8, LITTLE_ENDIAN) === doubles[last];
   }
+}
+
+/** Room for so many bytes, and the last eight of them once more. */
+function doublesFor(bytes: number): Float64Array {
+  const length = (bytes >> 3) + 1;
+  if (used + length > block.length) {
+    block = new Float64Array(Math.max(BLOCK_DOUBLES, length));
+    used = 0;
+  }
+  used += length;
+  return block.subarray(used - length, used);
 }
 
 /** Reads `hh:mm:ss` as milliseconds; NaN where it is none. */
