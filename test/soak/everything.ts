@@ -12,7 +12,7 @@ import { Random } from '../faults/random.js';
 import { milliseconds, usageError } from './arguments.js';
 import { Checker } from './everything/checker.js';
 import { Crowd } from './everything/crowd.js';
-import { plot } from './everything/plot.js';
+import { growthOf, picture, show, warmUp } from './everything/report.js';
 import {
   csvHead,
   csvRow,
@@ -21,17 +21,16 @@ import {
   measureProcesses,
   type Moment,
   PROCESSES,
-  type ProcessSample,
 } from './everything/samples.js';
-import { descriptorGrowth, judge } from './everything/verdict.js';
 import { runAndCleanUp } from './run-and-clean-up.js';
 
 const USAGE = `npm run soak -- --agents 500 [--duration 24h] [--warm-up TIME] [--bash N] [--days-per-minute N]
                   [--archive-mib N] [--limit MIB] [--out DIRECTORY] [--seed N]
+npm run soak -- --judge FILE [--warm-up TIME] [--limit MIB]
 
 Agents that come and go, and cfn-metrics up with all companions. Each of these is killed once while it all warms up, which is
-the first ten minutes or third of the run, and is not measured. A quarter of the agents are bash processes of their own.
-Growth is judged where that leaves a quarter of an hour or more.
+the first hour or third of the run, and is not measured. A quarter of the agents are bash processes of their own.
+Growth is judged where that leaves a quarter of an hour or more; --judge does it again for a soak.csv that is there.
 --days-per-minute: midnights a minute (default 4). --limit: what memory may grow by in a day (default 10 MiB).
 soak.csv and soak.svg go to DIRECTORY (default: build/soak).
 `;
@@ -55,10 +54,7 @@ if (values.help) {
   process.exit(0);
 }
 const durationMs = milliseconds(USAGE, '--duration', values.duration);
-const warmUpMs =
-  values['warm-up'] === undefined
-    ? Math.min(600_000, durationMs / 3)
-    : milliseconds(USAGE, '--warm-up', values['warm-up']);
+const warmUpMs = warmUp(USAGE, durationMs, values['warm-up']);
 const agents = count('--agents', values.agents);
 const bash = values.bash === undefined ? Math.floor(agents / 4) : count('--bash', values.bash);
 const midnightMs = 60_000 / count('--days-per-minute', values['days-per-minute']);
@@ -68,8 +64,6 @@ const seed = count('--seed', values.seed);
 const SAMPLE_MS = 10_000;
 const SCRAPE_MS = 5000;
 const PRINT_EVERY = 6;
-/** Growth is judged from a run that measured for this long: nothing that grows by 10 MiB a day shows in less. */
-const ENOUGH_MS = 900_000;
 
 const here = import.meta.dirname;
 const source = join(here, '../../test/soak/everything');
@@ -235,26 +229,14 @@ function finish(midnights: number, restarts: number): void {
   if (acknowledged === 0 || midnights === 0 || names.size !== agents)
     failures.push('not every agent was there');
 
-  const measured = moments.filter(({ time }) => time * 1000 > warmUpMs);
-  const judged = durationMs - warmUpMs >= ENOUGH_MS;
-  if (!judged) say('what follows is not judged: less than a quarter of an hour was measured');
-  say(
-    `growth a day, from ${measured.length} measurements after the warm-up, with 95 % confidence on each side:`,
-  );
-  for (const { name, unit, trend, verdict } of judge(measured, limitMiB)) {
-    const bounds = `${signed(trend.perDay)} (${signed(trend.atLeastPerDay)} … ${signed(trend.atMostPerDay)}) ${unit}`;
-    const worth = `mean ${show(trend.mean)}, worth ${trend.effective.toFixed(0)} independent measurements`;
-    const meaning = verdict === undefined ? '' : `  ${verdict} ${limitMiB} MiB`;
-    say(`  ${name.padEnd(28)} ${bounds.padEnd(40)}${meaning}  (${worth})`);
-    if (judged && verdict === 'above')
-      failures.push(`${name} is not known to grow by less than ${limitMiB} MiB a day`);
-  }
-  for (const { name, first, last } of descriptorGrowth(measured)) {
-    say(`  ${`${name}: descriptors`.padEnd(28)} ${first} at least in the first quarter, ${last} in the last`);
-    if (judged && last > first) failures.push(`${name} holds ${last - first} descriptors more at the end`);
-  }
-  writeFileSync(join(out, 'soak.svg'), picture());
-  const answers = measured.map(({ answerMs }) => answerMs).sort((a, b) => a - b);
+  const growth = growthOf(moments, { durationMs, warmUpMs, limitMiB });
+  for (const line of growth.lines) say(line);
+  failures.push(...growth.failures);
+  writeFileSync(join(out, 'soak.svg'), picture(moments, durationMs, warmUpMs));
+  const answers = moments
+    .filter(({ time }) => time * 1000 > warmUpMs)
+    .map(({ answerMs }) => answerMs)
+    .sort((a, b) => a - b);
   say(
     `answers about 30 s, while it all runs: median ${show(answers[answers.length >> 1])} ms, longest ${show(answers.at(-1))} ms`,
   );
@@ -271,34 +253,6 @@ function finish(midnights: number, restarts: number): void {
   for (const failure of failures) say(`FAILED: ${failure}`);
   say(`${lost} lost, ${duplicated} duplicated: ${failures.length === 0 ? 'passed' : 'failed'}`);
   process.exitCode = failures.length === 0 ? 0 : 1;
-}
-
-function picture(): string {
-  const line = (name: string, value: (moment: Moment) => number | undefined) => ({
-    name,
-    points: moments.flatMap((moment) => {
-      const found = value(moment);
-      return found === undefined ? [] : [[moment.time / 60, found] as const];
-    }),
-  });
-  const each = (key: keyof ProcessSample) =>
-    PROCESSES.map((name) => line(name, ({ processes }) => processes[name][key])).filter(
-      ({ points }) => points.length > 0,
-    );
-  return plot(
-    [
-      { title: 'Memory in use after a garbage collection, MiB', lines: each('live') },
-      { title: 'Resident memory, MiB', lines: each('rss') },
-      { title: 'Open descriptors', lines: each('descriptors') },
-      {
-        title: 'Disks, MiB',
-        lines: [line('RAM disk', ({ ramMiB }) => ramMiB), line('archive', ({ archiveMiB }) => archiveMiB)],
-      },
-      { title: 'Lag, seconds', lines: each('lag') },
-    ],
-    durationMs / 60_000,
-    warmUpMs / 60_000,
-  );
 }
 
 async function ask(url: string): Promise<Health> {
@@ -326,14 +280,6 @@ function cleanUp(): void {
 function count(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   usageError(USAGE, `${option} must be a whole number, got ${text}`);
-}
-
-function signed(value: number): string {
-  return Number.isNaN(value) ? '?' : `${value < 0 ? '' : '+'}${value.toFixed(1)}`;
-}
-
-function show(value: number | undefined): string {
-  return value === undefined ? '-' : value.toFixed(1);
 }
 
 function say(line: string): void {

@@ -107,3 +107,31 @@ export function csvRow({ processes, time, ...rest }: Moment): string {
   const numbers = [time, ...of, ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs];
   return numbers.map((number) => (number === undefined ? '' : String(Number(number.toFixed(3))))).join();
 }
+
+/** The moments in a text of {@link csvHead} and {@link csvRow}s. */
+export function momentsIn(csv: string): Moment[] {
+  const [head = '', ...rows] = csv.trimEnd().split('\n');
+  const columns = head.split(',');
+  return rows.map((row) => {
+    const cells = new Map(
+      row.split(',').map((cell, i) => [columns[i], cell === '' ? undefined : Number(cell)]),
+    );
+    const of = (name: (typeof PROCESSES)[number]): ProcessSample => ({
+      live: cells.get(`${name}_live_mib`),
+      rss: cells.get(`${name}_rss_mib`),
+      descriptors: cells.get(`${name}_descriptors`),
+      lag: cells.get(`${name}_lag_s`),
+    });
+    const number = (column: string): number => cells.get(column) ?? NaN;
+    return {
+      time: number('time_s'),
+      processes: Object.fromEntries(PROCESSES.map((name) => [name, of(name)])) as Moment['processes'],
+      ...{
+        ramMiB: number('ram_mib'),
+        archiveMiB: number('archive_mib'),
+        archiveFiles: number('archive_files'),
+      },
+      ...{ midnights: number('midnights'), scrapeMs: number('scrape_ms'), answerMs: number('answer_ms') },
+    };
+  });
+}

@@ -28,6 +28,23 @@ describe('the verdict', () => {
   const level = () => 20;
   const leak = (i: number) => 20 + (100 * i * 10) / DAY;
 
+  it('looks at the archiver between what it does', () => {
+    const bursts = (i: number) => 11 + (i % 3 === 0 ? 0 : 2 + ((i * 7919) % 5));
+    const all = moments(
+      bursts,
+      () => 50,
+      () => 20,
+    );
+    expect(verdict('archiver: memory in use', all)).toBe('below');
+    expect(verdict('analyzer: memory in use', all)).toBe('above');
+    const leaking = moments(
+      (i) => bursts(i) + leak(i),
+      () => 50,
+      () => 20,
+    );
+    expect(verdict('archiver: memory in use', leaking)).toBe('above');
+  });
+
   it('of memory that is level is below, and of a leak above', () => {
     expect(verdict('alerter: memory in use', moments(level, level, level))).toBe('below');
     expect(verdict('alerter: memory in use', moments(leak, level, level))).toBe('above');

@@ -15,13 +15,12 @@ export interface Judged {
 
 /** How memory of all companions, and the rest, grows. */
 export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
-  const of = (value: (moment: Moment) => number | undefined): Trend =>
-    trend(
-      moments.flatMap((moment): Sample[] => {
-        const found = value(moment);
-        return found === undefined ? [] : [{ time: moment.time, value: found }];
-      }),
-    );
+  const samplesOf = (value: (moment: Moment) => number | undefined): Sample[] =>
+    moments.flatMap((moment) => {
+      const found = value(moment);
+      return found === undefined ? [] : [{ time: moment.time, value: found }];
+    });
+  const of = (value: (moment: Moment) => number | undefined): Trend => trend(samplesOf(value));
   const memory = (name: string, found: Trend, strict: boolean): Judged => ({
     ...{ name, unit: 'MiB', trend: found },
     verdict: verdictOf(found, limitMiB, strict),
@@ -30,7 +29,12 @@ export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
     ...PROCESSES.map((name) =>
       memory(
         `${name}: memory in use`,
-        of(({ processes }) => processes[name].live),
+        trend(
+          inUse(
+            name,
+            samplesOf(({ processes }) => processes[name].live),
+          ),
+        ),
         true,
       ),
     ),
@@ -47,6 +51,18 @@ export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
     { name: 'RAM disk', unit: 'MiB', trend: of(({ ramMiB }) => ramMiB) },
     { name: 'archive', unit: 'MiB', trend: of(({ archiveMiB }) => archiveMiB) },
   ];
+}
+
+/** Of the archiver the least of each minute: it works every few seconds, and what it is just doing says nothing of growth. */
+function inUse(name: (typeof PROCESSES)[number], samples: readonly Sample[]): readonly Sample[] {
+  if (name !== 'archiver') return samples;
+  const least = new Map<number, Sample>();
+  for (const sample of samples) {
+    const minute = Math.floor(sample.time / 60);
+    const known = least.get(minute);
+    if (known === undefined || sample.value < known.value) least.set(minute, sample);
+  }
+  return [...least.values()];
 }
 
 /**

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { csvHead, csvRow, type Moment, momentsIn, PROCESSES } from './samples.js';
+
+it('a run is read from its file as it was written, what was not measured included', () => {
+  const process = { live: 22.125, rss: 110.5, descriptors: 23, lag: undefined };
+  const processes = Object.fromEntries(PROCESSES.map((name) => [name, process])) as Moment['processes'];
+  const rest = {
+    ramMiB: 2,
+    archiveMiB: 7.5,
+    archiveFiles: 1108,
+    midnights: 4,
+    scrapeMs: 21.5,
+    answerMs: 60.25,
+  };
+  const moments: Moment[] = [10.5, 20.5].map((time) => ({ time, processes, ...rest }));
+  expect(momentsIn(`${csvHead()}\n${moments.map((moment) => `${csvRow(moment)}\n`).join('')}`)).toEqual(
+    moments,
+  );
+  expect(momentsIn(`${csvHead()}\n`)).toEqual([]);
+});
