@@ -13,6 +13,7 @@ import { askPrometheus, endProcess, freePort, startServer } from './support.mjs'
 
 const INTERVAL_S = 2;
 const KILLS = 20;
+const STARTS_WITHIN_MS = 5000;
 const OUTAGES = 3;
 const OUTAGE_MS = 8000;
 const HOSTS = ['host-a', 'host-b', 'host-c'];
@@ -175,12 +176,15 @@ function startForwarder(root, work, shm, name, forward) {
   ];
   const start = () => spawn(process.execPath, args, { cwd, stdio: ['ignore', 'inherit', 'pipe'] });
   let child = start();
+  let startedAt = performance.now();
   const said = [];
   const listen = () => child.stderr.on('data', (chunk) => said.push(chunk.toString()));
   listen();
   const forwarder = {
     kills: 0,
     end: async (signal) => {
+      // One that was started again a moment ago knows no SIGTERM yet.
+      if (signal === 'SIGTERM') await delay(Math.max(0, startedAt + STARTS_WITHIN_MS - performance.now()));
       await endProcess(child, signal);
       return child.exitCode;
     },
@@ -190,6 +194,7 @@ function startForwarder(root, work, shm, name, forward) {
       await endProcess(child, 'SIGKILL');
       forwarder.kills += 1;
       child = start();
+      startedAt = performance.now();
       listen();
     },
   };
