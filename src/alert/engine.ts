@@ -160,7 +160,8 @@ export class Engine {
     for (const keys of [present.keys(), gone]) {
       for (const key of keys) {
         const before = instances.get(key);
-        const after = this.#step(state, measurements, key, present, before, now);
+        const group = { key, seen: keys !== gone, others: present.size > 0 };
+        const after = this.#step(state, measurements, group, before, now);
         const wanted =
           after !== undefined &&
           (after.status !== 'inactive' || (remembers && !isForgotten(rule, after, now)));
@@ -182,16 +183,14 @@ export class Engine {
   #step(
     { rule, remembers }: RuleState,
     measurements: Measurements,
-    key: string,
-    present: Present,
+    { key, seen, others }: Place,
     before: Instance | undefined,
     now: number,
   ): Instance | undefined {
-    const seen = present.has(key);
     const stands = rule.groupBy.length > 0 && key === '';
-    const policy = policyOf(rule, seen, present.size > 0);
+    const policy = policyOf(rule, seen, others);
     const forgotten = before !== undefined && isForgotten(rule, before, now);
-    const over = forgotten || (stands && present.size > 0);
+    const over = forgotten || (stands && others);
     const levels: Partial<Record<Severity, LevelState>> = {};
     // Of the worst level that is pending or fires, else of the least one.
     let { value, limit }: Pick<Instance, 'value' | 'limit'> = { value: null, limit: null };
@@ -209,17 +208,30 @@ export class Engine {
       active = true;
     }
     if (before === undefined && !remembers && !active) return undefined;
-    const group = stands ? {} : measurements.labels(key);
-    const instance = before ?? newInstance(fingerprint(rule.name, group), rule.name, group);
+    const labels = stands ? {} : measurements.labels(key);
+    const instance = before ?? newInstance(fingerprint(rule.name, labels), rule.name, labels);
     // While nothing is measured, what was measured last is more than nothing.
     if (!seen && value === null) ({ value } = instance);
-    const reason = forgotten ? 'forgotten' : unknown ? reasonOf(seen, present.size > 0) : null;
+    const reason = forgotten ? 'forgotten' : unknown ? reasonOf(seen, others) : null;
     return stepInstance(instance, { levels, value, limit, seen, reason }, now);
   }
 }
 
+/** A group of a rule, or the rule as a whole. */
+interface Place {
+  readonly key: string;
+  /** Whether it has values now. */
+  readonly seen: boolean;
+  /** Whether any group of the rule has. */
+  readonly others: boolean;
+}
+
 /** The keys of the groups that are there. */
-type Present = Pick<ReadonlySet<string>, 'has' | 'keys' | 'size'>;
+interface Present {
+  readonly size: number;
+  has(key: string): boolean;
+  keys(): Iterable<string>;
+}
 
 function presentIn(measurements: Measurements, needs: readonly Need[]): Present {
   const [first, ...others] = needs.map(({ metric, windowMs }) => measurements.groups(metric, windowMs));

@@ -2,6 +2,7 @@ import type { GroupKey } from '../analyze/options.js';
 import type { Measured, MeasureQuery, Measurement, Wanted } from '../analyze/window-measured.js';
 import { DROPPED } from '../record.js';
 import { type Labels, labelsOf, labelsText } from './labels.js';
+import { MeasuredGroups } from './measured-groups.js';
 import { quantileOf, type Statistic } from './statistic.js';
 
 /** Whoever measures what the records of a time range amount to: a window in memory, or the analyzer over files. */
@@ -14,13 +15,10 @@ export interface Need {
   readonly statistic: Statistic;
 }
 
-/** What there is of a metric, by group: more than one where it has several types or units. */
-export type Groups = ReadonlyMap<string, readonly Measured[]>;
-
 /** By metric. */
-type Table = ReadonlyMap<string, Groups>;
+type Table = ReadonlyMap<string, MeasuredGroups>;
 
-const NOTHING: Groups = new Map();
+const NOTHING = new MeasuredGroups();
 
 /**
  * The statistics of one moment, for the rules that group alike: each time range is measured once, whatever number of
@@ -37,7 +35,11 @@ export class Measurements {
   readonly #tables = new Map<number, Table>();
   /** The same, of the time before. */
   readonly #before = new Map<number, Table>();
+  /** Of keys that are not the id of an agent. */
   readonly #labels = new Map<string, Labels>();
+  readonly #byAgent: boolean;
+  /** What was asked for last: a rule asks for the same of one group after the other. */
+  #last: { readonly metric: string; readonly windowMs: number; readonly groups: MeasuredGroups } | undefined;
 
   /**
    * Measures nothing yet.
@@ -54,6 +56,7 @@ export class Measurements {
     previous: number,
   ) {
     this.#groupBy = groupBy;
+    this.#byAgent = groupBy.length === 1 && groupBy[0] === 'agent';
     this.#measure = measure;
     for (const { metric, windowMs, statistic } of needs) {
       const byMetric = entry(this.#wanted, windowMs, () => new Map<string, Wanted[]>());
@@ -68,14 +71,18 @@ export class Measurements {
   }
 
   /** The groups that have values of a metric, by key. */
-  groups(metric: string, windowMs: number): Groups {
+  groups(metric: string, windowMs: number): MeasuredGroups {
+    const last = this.#last;
+    if (last?.metric === metric && last.windowMs === windowMs) return last.groups;
     const table = entry(this.#tables, windowMs, () => this.#read(windowMs, 0));
-    return table.get(metric) ?? NOTHING;
+    const groups = table.get(metric) ?? NOTHING;
+    this.#last = { metric, windowMs, groups };
+    return groups;
   }
 
   /** What there is of a metric in a group. */
   of(metric: string, windowMs: number, group: string): readonly Measured[] {
-    return this.groups(metric, windowMs).get(group) ?? [];
+    return this.groups(metric, windowMs).get(group);
   }
 
   /** How many values of a metric a group has. */
@@ -85,7 +92,7 @@ export class Measurements {
 
   /** The labels that a key stands for. */
   labels(group: string): Labels {
-    return this.#labels.get(group) ?? {};
+    return this.#labels.get(group) ?? (this.#byAgent && group !== '' ? { agent: group } : {});
   }
 
   /** A statistic; null where there is no such number. */
@@ -125,39 +132,37 @@ export class Measurements {
       groupBy: this.#groupBy,
       wanted: this.#wanted.get(windowMs) ?? new Map<string, Wanted[]>(),
     });
-    const table = new Map<string, Map<string, Measured[]>>();
+    const table = new Map<string, MeasuredGroups>();
     // Groups of a metric stand together.
     let metric: string | undefined;
-    let byKey = new Map<string, Measured[]>();
+    let byKey = NOTHING;
     for (const measured of groups) {
       const { identity } = measured;
       if (identity.metric !== metric) {
         metric = identity.metric;
-        byKey = entry(table, metric, () => new Map<string, Measured[]>());
+        byKey = entry(table, metric, () => new MeasuredGroups());
       }
-      const key = this.#keyOf(identity);
-      const known = byKey.get(key);
-      if (known === undefined) byKey.set(key, [measured]);
-      else known.push(measured);
+      byKey.add(this.#keyOf(identity), measured);
     }
     // The analyzer keeps it out of the groups and says it beside them.
-    if (dropped > 0) table.set(DROPPED, new Map([[this.#keyOf(DROPS), [drops(dropped)]]]));
+    if (dropped > 0) {
+      const all = new MeasuredGroups();
+      all.add(this.#keyOf(DROPS), drops(dropped));
+      table.set(DROPPED, all);
+    }
     return table;
   }
 
   #keyOf({ agent, attributes }: Measured['identity']): string {
-    const [only] = this.#groupBy;
-    if (only === undefined) return '';
     // Nearly all rules group by agents or not at all, and an agent's id is a key as it is.
-    const key = this.#groupBy.length === 1 && only === 'agent' ? (agent ?? '') : undefined;
-    if (key !== undefined && this.#labels.has(key)) return key;
+    if (this.#groupBy.length === 0 || (this.#byAgent && agent !== undefined)) return agent ?? '';
     const labels = labelsOf([
       ...(agent === undefined ? [] : [['agent', agent] as const]),
       ...Object.entries(attributes ?? {}),
     ]);
-    const text = key ?? labelsText(labels);
-    this.#labels.set(text, labels);
-    return text;
+    const key = this.#byAgent ? '' : labelsText(labels);
+    this.#labels.set(key, labels);
+    return key;
   }
 }
 

@@ -79,7 +79,12 @@ export class NumberSeries extends Series {
     this.latest = Math.min(this.latest, time);
   }
 
-  /** Shows the points in a view to somebody; false where that is refused, or they are not kept. */
+  /** Has the last points fetched from memory, and gives anything. */
+  fetch(): number {
+    return this.#points?.fetch() ?? 0;
+  }
+
+  /** Shows the points in a view to somebody; false where they are too many, or not kept. */
   show(view: View, viewer: PointsViewer): boolean {
     return this.#points?.show(view.since, view.until, viewer) ?? false;
   }

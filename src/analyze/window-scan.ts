@@ -1,6 +1,6 @@
 import { NumberSeries } from './window-numbers.js';
 import type { NumberPart } from './window-part.js';
-import type { PointsViewer } from './window-points.js';
+import { type PointsViewer, STRIDE } from './window-points.js';
 import { Series, type View } from './window-series.js';
 import { Tally } from './window-tally.js';
 import type { AnySeries } from './window-tree.js';
@@ -17,12 +17,30 @@ export class Scan implements NumberPart, PointsViewer {
   readonly buckets = undefined;
   readonly raw = true;
   readonly #values = new Float64Array(MOST_POINTS);
+  readonly #fetched = new Float64Array(1);
   #size = 0;
   #records = 0;
 
   /** Nobody asks for them but of up-down counters. */
   get labels(): never {
     throw new Error('points that were looked at have no labels');
+  }
+
+  /**
+   * Has the points of groups fetched from memory.
+   *
+   * @remarks
+   * Who looks at all points of one group after the other waits for each group. Here nothing waits for what is read, so that
+   * the processor fetches many groups at a time.
+   */
+  fetch(groups: readonly (AnySeries | readonly AnySeries[])[], from: number, to: number): void {
+    let sum = 0;
+    for (let at = from; at < to && at < groups.length; at += 1) {
+      const group = groups[at];
+      if (group instanceof NumberSeries) sum += group.fetch();
+    }
+    // Kept, or a compiler would leave out the reading.
+    this.#fetched[0] = sum;
   }
 
   /** Looks at the series of a group; false where it has too many points, or keeps none. */
@@ -37,16 +55,17 @@ export class Scan implements NumberPart, PointsViewer {
     );
   }
 
-  /** Takes points; false where there is no room for as many. */
-  see(cells: Float64Array, stored: Float64Array | undefined, from: number, to: number): boolean {
+  get room(): number {
+    return MOST_POINTS - this.#records;
+  }
+
+  see(cells: Float64Array, stored: Float64Array | undefined, from: number, to: number): void {
     this.#records += to - from;
-    if (this.#records > MOST_POINTS) return false;
     this.tally.addPoints(cells, stored, from, to);
-    for (let at = from; at < to; at += 1) {
-      const value = cells[at * 2 + 1]!;
+    for (let cell = from * STRIDE; cell < to * STRIDE; cell += STRIDE) {
+      const value = cells[cell + 1]!;
       if (!Number.isNaN(value)) this.#values[this.#size++] = value;
     }
-    return true;
   }
 
   values(into: Float64Array, from: number): number {

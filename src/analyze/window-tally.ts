@@ -1,8 +1,10 @@
+import { STRIDE } from './window-points.js';
+
 /** The fields of a tally of nothing, in their order. */
 const EMPTY = Float64Array.of(0, 0, 0, 0, 0, 0, 0, Infinity, -Infinity, 0, 0, Infinity, NaN, -Infinity, NaN);
 
 /** One point, as {@link Tally.addPoints} takes them. */
-const ONE_CELL = new Float64Array(2);
+const ONE_CELL = new Float64Array(STRIDE);
 const ONE_STORED = new Float64Array(1);
 
 /**
@@ -148,9 +150,9 @@ export class Tally {
     // In variables, which stay in the processor where fields go to memory and back for each point.
     let { count, nan, lows, highs, sum, lost, min, max, center, squares } = this;
     let { firstTime, first, lastTime, last } = this;
-    for (let at = from; at < to; at += 1) {
-      const time = cells[at * 2]!;
-      const value = cells[at * 2 + 1]!;
+    for (let at = from, cell = from * STRIDE; at < to; at += 1, cell += STRIDE) {
+      const time = cells[cell]!;
+      const value = cells[cell + 1]!;
       const asStored = stored === undefined ? value : stored[at]!;
       if (!Number.isNaN(asStored)) {
         if (time < firstTime) {
