@@ -1,7 +1,7 @@
 import { Folded } from './folded.js';
 import type { Foldable, Memory } from './memory.js';
 import { interpolate } from './quantile.js';
-import { atRank, sortNumbers } from './sorted.js';
+import { atRanks } from './selected.js';
 import { Spread } from './spread.js';
 
 const FIRST_CAPACITY = 32;
@@ -22,7 +22,7 @@ const BYTES = Float64Array.BYTES_PER_ELEMENT;
 export class Values implements Foldable {
   readonly #memory: Memory;
   readonly #spread = new Spread();
-  /** Full pieces, each sorted. */
+  /** Full pieces. */
   readonly #full: Float64Array[] = [];
   #piece = new Float64Array(FIRST_CAPACITY);
   #length = 0;
@@ -70,15 +70,18 @@ export class Values implements Foldable {
   quantiles(asked: readonly number[]): (number | null)[] {
     const { count, min, max } = this.spread();
     if (count === 0) return asked.map(() => null);
-    if (this.#folded !== undefined) {
-      this.#flush(this.#folded);
-      const folded = this.#folded;
-      return asked.map((q) => between(count, q, (rank) => Math.min(Math.max(folded.atRank(rank), min), max)));
+    const ranks = asked.flatMap((q) => ranksOf(count, q));
+    const found = this.#atRanks(ranks, min, max);
+    return asked.map((q, i) => between(count, q, found[2 * i]!, found[2 * i + 1]!));
+  }
+
+  #atRanks(ranks: readonly number[], min: number, max: number): number[] {
+    const folded = this.#folded;
+    if (folded !== undefined) {
+      this.#flush(folded);
+      return ranks.map((rank) => Math.min(Math.max(folded.atRank(rank), min), max));
     }
-    const rest = this.#piece.subarray(0, this.#length);
-    sortNumbers(rest);
-    const pieces = [...this.#full, rest].filter((piece) => piece.length > 0);
-    return asked.map((q) => between(count, q, (rank) => atRank(pieces, rank)));
+    return atRanks([...this.#full, this.#piece.subarray(0, this.#length)], ranks, min, max);
   }
 
   /** Keeps no number any more, but how many there are in each bucket. */
@@ -119,7 +122,6 @@ export class Values implements Foldable {
     const before = this.bytes;
     if (this.#length === PIECE) {
       this.#count();
-      sortNumbers(this.#piece);
       this.#full.push(this.#piece);
       this.#piece = new Float64Array(PIECE);
       this.#length = 0;
@@ -135,10 +137,15 @@ export class Values implements Foldable {
   }
 }
 
-/** A quantile by definition 7 of Hyndman and Fan, of numbers that are known by rank. */
-function between(count: number, q: number, at: (rank: number) => number): number {
+/** The ranks of the two numbers between which a quantile is, by definition 7 of Hyndman and Fan. */
+function ranksOf(count: number, q: number): [lower: number, upper: number] {
+  const h = (count - 1) * q;
+  return [Math.floor(h), Math.ceil(h)];
+}
+
+/** The quantile between them. */
+function between(count: number, q: number, lower: number, upper: number): number {
   const h = (count - 1) * q;
   const index = Math.floor(h);
-  const lower = at(index);
-  return h === index ? lower : interpolate(lower, at(index + 1), h - index);
+  return h === index ? lower : interpolate(lower, upper, h - index);
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analyze/index.js';
 import { Memory } from '../../src/analyze/memory.js';
 import { quantile } from '../../src/analyze/quantile.js';
-import { atRank, sortNumbers } from '../../src/analyze/sorted.js';
+import { atRanks } from '../../src/analyze/selected.js';
 import { Values } from '../../src/analyze/values.js';
 import type { MetricRecord } from '../../src/record.js';
 
@@ -24,40 +24,51 @@ function* shuffled(count: number, valueOf: (i: number) => number): Generator<num
   for (let i = 0; i < count; i += 1) yield valueOf((i * 48_271) % count);
 }
 
-describe('sortNumbers', () => {
-  it('sorts as Float64Array does, both zeros and infinities included', () => {
-    fc.assert(
-      fc.property(fc.array(fc.oneof(number, fc.constantFrom(0, -0, Infinity, -Infinity))), (numbers) => {
-        const values = Float64Array.from(numbers);
-        sortNumbers(values);
-        expect([...values]).toEqual([...Float64Array.from(numbers).sort()]);
-      }),
-      { numRuns: 1000 },
-    );
-  });
+describe('atRanks', () => {
+  /** Those of one sort of all; which of both zeros it is does not matter. */
+  function expectSorted(pieces: readonly Float64Array[]): void {
+    const all = Float64Array.from(pieces.flatMap((piece) => [...piece])).sort();
+    const ranks = [...all.keys()].reverse();
+    // Of both zeros the one that stands on the wrong side.
+    const [min, max] = [all[0]! + 0, all.at(-1)! === 0 ? -0 : all.at(-1)!];
+    const found = atRanks(pieces, ranks, min, max);
+    expect(found.map((one) => one + 0)).toEqual([...all].reverse().map((one) => one + 0));
+  }
 
-  it('sorts a part of a buffer and nothing else', () => {
-    const buffer = Float64Array.of(9, 3, -1, -2, 8);
-    sortNumbers(buffer.subarray(1, 4));
-    expect([...buffer]).toEqual([9, -2, -1, 3, 8]);
-  });
-});
-
-describe('atRank', () => {
-  it('finds in sorted pieces what one sort of all would', () => {
-    const piece = fc.array(fc.oneof(number, fc.integer({ min: -3, max: 3 })), {
+  it('finds what stands there after a sort of all, both zeros and infinities included', () => {
+    const special = fc.constantFrom(0, -0, Infinity, -Infinity, 5e-324, -5e-324, 1.7976931348623157e308);
+    const piece = fc.array(fc.oneof(number, special, fc.integer({ min: -3, max: 3 })), {
       minLength: 1,
       maxLength: 30,
     });
     fc.assert(
-      fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) => {
-        const sorted = pieces.map((numbers) => Float64Array.from(numbers).sort());
-        const all = Float64Array.from(pieces.flat()).sort();
-        // Which of both zeros it is does not matter.
-        for (const [rank, value] of all.entries()) expect(atRank(sorted, rank) + 0).toBe(value + 0);
-      }),
+      fc.property(fc.array(piece, { minLength: 1, maxLength: 8 }), (pieces) =>
+        expectSorted(pieces.map((numbers) => Float64Array.from(numbers))),
+      ),
       { numRuns: 500 },
     );
+  });
+
+  it.each<[string, (i: number) => number]>([
+    ['that are spread evenly', (i) => i - 5000],
+    ['over all magnitudes', (i) => (i % 2 === 0 ? 1 : -1) * 1.1 ** (i % 7000)],
+    ['that are nearly all alike', (i) => (i < 9990 ? 100 + i * 1e-13 : i * 1e300)],
+    ['that differ in their last digits', (i) => 1 + i * Number.EPSILON],
+    ['that are all the same', () => 42],
+    ['of which half are zeros', (i) => (i % 4 === 0 ? 0 : i % 4 === 1 ? -0 : i - 5000)],
+    ['from both zeros on', (i) => (i % 4 === 0 ? 0 : i % 4 === 1 ? -0 : i)],
+    ['up to both zeros', (i) => (i % 4 === 0 ? 0 : i % 4 === 1 ? -0 : -i)],
+    ['with infinities', (i) => (i % 3 === 0 ? Infinity : i % 3 === 1 ? -Infinity : i)],
+    ['that are all negative', (i) => -Math.exp(i / 1000)],
+  ])('finds them among many %s', (_, valueOf) => {
+    const all = Float64Array.from(shuffled(10_000, valueOf));
+    expectSorted([all.subarray(0, 1), all.subarray(1, 6000), all.subarray(6000)]);
+  });
+
+  it('changes nothing beside a part of a buffer', () => {
+    const buffer = Float64Array.of(9, 3, -1, -2, 8);
+    expect(atRanks([buffer.subarray(1, 4)], [2, 0, 1, 1], -2, 3)).toEqual([3, -2, -1, -1]);
+    expect([buffer[0], buffer[4]]).toEqual([9, 8]);
   });
 });
 
