@@ -1,13 +1,12 @@
-// The archiver's worker as text within the module that starts it: there is no second file to be found, whether the
-// library runs as ESM or CommonJS, in the command's one file, in a bundle of somebody else, or from source in a test.
-import { dirname, join } from 'node:path';
+// A worker as text within the module that starts it: there is no second file to be found, whether the library runs as ESM or CommonJS, in the command's one file, in a bundle of somebody else, or from source in a test.
 import { build } from 'esbuild';
 
-const MODULE = /\/src\/archive\/worker-script\.ts$/;
+/** `worker-script.ts` is the text of `worker.ts` beside it. */
+const MODULE = /\/src\/archive\/(?:read-)?worker-script\.ts$/;
 
 async function textOf(path, plugins) {
   const { outputFiles } = await build({
-    entryPoints: [join(dirname(path), 'worker.ts')],
+    entryPoints: [path.replace(/-script\.ts$/, '.ts')],
     bundle: true,
     platform: 'node',
     format: 'cjs',

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import type { RecordSink } from '../points.js';
+import type { Extent } from '../store/chunks.js';
 import { LineDecoder } from '../store/lines.js';
 import type { ReadCounts } from '../store/reader.js';
 import { compareAge, type UnreadableFile } from '../store/segments.js';
@@ -16,6 +18,12 @@ export class Place {
   constructor(directory: string, archive: boolean) {
     this.directory = directory;
     this.archive = archive;
+  }
+
+  /** Remembers that a file could not be read, and why. */
+  refuse({ name }: SegmentName, error: unknown): void {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    this.unreadable.push({ file: join(this.directory, name), reason });
   }
 
   get counts(): ReadCounts {
@@ -39,6 +47,12 @@ export interface HistoryFile {
   readonly name: SegmentName;
   /** Time of the record that it begins with, in Unix milliseconds; infinity where nobody can tell. */
   readonly begin: number;
+  /**
+   * What of it may be wanted; only a plain file can be read in parts.
+   *
+   * @throws a system error where it cannot be read.
+   */
+  extent?(): Extent;
   /**
    * Reads it, and hands over its records, some lines at a time. What is wrong with it is told to the place, and thrown at
    * nobody.

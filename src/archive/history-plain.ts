@@ -1,10 +1,9 @@
 import { readSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseTime } from '../parse.js';
 import type { RecordSink } from '../points.js';
 import { START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
-import { ChunkReader, type TimeRange } from '../store/chunks.js';
+import { ChunkReader, type Extent, extentOf, type TimeRange } from '../store/chunks.js';
 import type { Segment } from '../store/segments.js';
 import type { HistoryFile, Lines, Place } from './history-place.js';
 
@@ -14,10 +13,12 @@ const TURN_MS = 10;
 /** A file that is open, read up to the size that it had then. */
 export function plainFile(place: Place, segment: Segment, range: TimeRange): HistoryFile {
   const begin = firstTime(segment.fd);
+  let extent: Extent | undefined;
   return {
     place,
     name: segment,
     begin,
+    extent: () => (extent ??= extentOf(segment, range)),
     feed: (sink, withSpans = false) => feed(place, segment, range, sink, withSpans),
   };
 }
@@ -40,7 +41,7 @@ async function* feed(
   place.files += 1;
   let turn = performance.now();
   try {
-    const reader = new ChunkReader(segment, range, place.decoder);
+    const reader = new ChunkReader(extentOf(segment, range), range, place.decoder);
     for (;;) {
       const spans: number[] = [];
       const bytes = reader.next(sink, withSpans ? spans : undefined);
@@ -52,7 +53,6 @@ async function* feed(
       turn = performance.now();
     }
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    place.unreadable.push({ file: join(place.directory, segment.name), reason });
+    place.refuse(segment, error);
   }
 }

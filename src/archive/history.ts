@@ -9,6 +9,8 @@ import { compareBegin, type HistoryFile, type Place } from './history-place.js';
 import { findPlaces } from './history-places.js';
 import { plainFile } from './history-plain.js';
 import { isAllIn } from './history-reach.js';
+import { feedThreaded, isMuch } from './history-threaded.js';
+import type { ReadThreads } from './read-threads.js';
 
 /**
  * What {@link readHistory} can be told; every field is optional.
@@ -29,6 +31,13 @@ export interface HistoryOptions extends Omit<ReadOptions, 'directory'> {
    * @defaultValue none
    */
   readonly archive?: string | readonly string[] | undefined;
+  /**
+   * Threads that read what is not compressed, for {@link History.feed} and iterating. What is read, and its order, is the
+   * same.
+   *
+   * @defaultValue none: it is read by the thread that asks
+   */
+  readonly threads?: ReadThreads | undefined;
 }
 
 /**
@@ -63,6 +72,7 @@ export class History implements AsyncIterable<MetricRecord[]> {
   readonly #places: readonly Place[];
   readonly #range: TimeRange;
   readonly #own: boolean;
+  readonly #threads: ReadThreads | undefined;
 
   /**
    * @internal
@@ -77,6 +87,7 @@ export class History implements AsyncIterable<MetricRecord[]> {
       latenessMs: options.maxLatenessMs ?? 60_000,
     };
     this.#own = own;
+    this.#threads = options.threads;
     this.#places = findPlaces(options.directory, options.archive);
   }
 
@@ -125,7 +136,12 @@ export class History implements AsyncIterable<MetricRecord[]> {
   async *feed(sink: RecordSink): AsyncGenerator<void, void, undefined> {
     const open: Segment[] = [];
     try {
-      for (const file of await this.#open(open)) {
+      const files = await this.#open(open);
+      if (this.#threads !== undefined && isMuch(files, this.#threads)) {
+        yield* feedThreaded(files, this.#range, this.#threads, sink);
+        return;
+      }
+      for (const file of files) {
         for await (const _ of file.feed(sink)) yield;
       }
     } finally {

@@ -1,8 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { Analyzer } from '../analyze/analyzer.js';
 import type { History } from '../archive/history.js';
+import { createReadThreads, type ReadThreads } from '../archive/read-threads.js';
 import { MetricsError } from '../errors.js';
 import { answerAsCsv, answerAsJson, type Answer } from './answer.js';
 import { answerAsTable } from './answer-table.js';
+import { parseCount } from './archive/amounts.js';
 import { type Command, parseFlags } from './command.js';
 import { print } from './output.js';
 import { bytesOfShards, Progress } from './progress.js';
@@ -31,6 +34,8 @@ What of them:
   --by STATISTIC     what --top and --over compare: count, sum, rate, avg, stddev, min, max, p50, p90, p95, p99,
                      p99.9 and the like, first, last, delta (default: avg)
   --max-memory SIZE  what values may take before quantiles become estimates (default: 256MiB)
+  --threads N        how many threads read shards, where that is worth it; 1 for none beside the one there is
+                     (default: one a processor)
 
 How it is shown:
   --columns LIST     statistics in the table, separated by commas; also error and nan (default: what fits)
@@ -44,14 +49,17 @@ TIME: 30s, 5m, 2h, 1d, 1h30m, "5 minutes ago", now, 2026-11-21T20:00:00Z (UTC un
 Example: cfn-metrics analyze --since 5m --metric 'coordination_*' --group-by agent --top 10 --by p99
 `;
 
-const FLAGS = { ...RECORD_FLAGS, ...QUESTION_FLAGS, json: 'switch', csv: 'switch' } as const;
+const FLAGS = { ...RECORD_FLAGS, ...QUESTION_FLAGS, threads: 'text', json: 'switch', csv: 'switch' } as const;
+
+/** Where there is less to read the command is done before threads have started and learnt. */
+const THREADS_MIN_BYTES = 268_435_456;
 
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   if (flags.json && flags.csv) throw bad('--json and --csv exclude each other');
   const question = readQuestion(flags, (await readSettings({ dir: flags.dir?.[0] })).shards.value);
   const now = Date.now();
-  const { history, since, until } = await openRecords(flags);
+  const { history, since, until } = await openRecords(flags, readThreads(flags.threads));
   const analyzer = new Analyzer({ ...question.options, since, until, now });
   await feed(analyzer, history, since === undefined && until === undefined);
   const answer: Answer = {
@@ -65,6 +73,13 @@ async function run(args: readonly string[]): Promise<number> {
   else if (flags.csv) print(answerAsCsv(answer));
   else print(answerAsTable(answer, { since, until }, outputStyle(), outputWidth()));
   return 0;
+}
+
+/** The threads that read; undefined where there is to be none. They end with the process. */
+function readThreads(text: string | undefined): ReadThreads | undefined {
+  const asked = parseCount('--threads', text, 1, 64);
+  const threads = asked ?? Math.min(availableParallelism(), 64);
+  return threads === 1 ? undefined : createReadThreads({ threads, minBytes: THREADS_MIN_BYTES });
 }
 
 async function feed(analyzer: Analyzer, history: History, everything: boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { History } from '../archive/history.js';
+import type { ReadThreads } from '../archive/read-threads.js';
 import { MetricsError } from '../errors.js';
 import { shown } from '../options.js';
 import type { ReadCounts } from '../store/reader.js';
@@ -39,9 +40,13 @@ export interface Records {
  * The default archive is that of the default directory. So whoever names a directory names the archive too, if one is
  * wanted: what was restored from an archive would be there twice otherwise.
  *
+ * @param threads - Those that read, where there is much to read.
  * @throws MetricsError `ERR_METRICS_OPTION` where a flag is bad, `ERR_METRICS_DIRECTORY` where what is named is missing.
  */
-export async function openRecords(flags: FlagValues<typeof RECORD_FLAGS>): Promise<Records> {
+export async function openRecords(
+  flags: FlagValues<typeof RECORD_FLAGS>,
+  threads?: ReadThreads,
+): Promise<Records> {
   const { dir, archive } = flags;
   if (flags['no-archive'] && archive !== undefined)
     throw bad('--archive and --no-archive exclude each other');
@@ -49,11 +54,11 @@ export async function openRecords(flags: FlagValues<typeof RECORD_FLAGS>): Promi
   const settings = await readSettings({ dir: dir?.[0] });
   const directory = dir ?? namedDirectory(settings);
   if (dir !== undefined || archive !== undefined || flags['no-archive']) {
-    return { history: new History({ directory, archive, since, until }), since, until };
+    return { history: new History({ directory, archive, since, until, threads }), since, until };
   }
   const { value: path, source } = settings.archive.archive;
   const own = source !== 'default' || existsSync(path) ? path : undefined;
-  return { history: new History({ directory, archive: own, since, until }, true), since, until };
+  return { history: new History({ directory, archive: own, since, until, threads }, true), since, until };
 }
 
 /** Reads `--since` and `--until`. */

@@ -15,30 +15,46 @@ export interface TimeRange {
   readonly latenessMs: number;
 }
 
-/** Reads an open file up to the size that it had when it was opened, as far as it may be of a time range. */
+/** A part of an open file: whole lines, but for what follows the last newline of the file. */
+export interface Extent {
+  readonly fd: number;
+  /** Offset of its first line. */
+  readonly from: number;
+  /** Offset behind its last byte. */
+  readonly to: number;
+}
+
+/**
+ * Finds what of a file may be of a time range, up to the size that it had when it was opened.
+ *
+ * @throws a system error where it cannot be read.
+ */
+export function extentOf(
+  { fd, stat }: Pick<Segment, 'fd' | 'stat'>,
+  { since, latenessMs }: TimeRange,
+): Extent {
+  return { fd, from: since === -Infinity ? 0 : seekTime(fd, stat.size, since - latenessMs), to: stat.size };
+}
+
+/** Reads a part of a file, as far as it may be of a time range. */
 export class ChunkReader {
   readonly #fd: number;
-  readonly #size: number;
+  readonly #to: number;
   readonly #range: TimeRange;
   readonly #decoder: LineDecoder;
   readonly #buffer: Buffer;
   #older: Older | undefined;
   #offset: number;
 
-  /**
-   * Finds where to begin.
-   *
-   * @throws a system error where it cannot be read.
-   */
-  constructor({ fd, stat: { size } }: Pick<Segment, 'fd' | 'stat'>, range: TimeRange, decoder: LineDecoder) {
-    const { since, latenessMs } = range;
+  /** Reads nothing yet. */
+  constructor({ fd, from, to }: Extent, range: TimeRange, decoder: LineDecoder) {
     this.#fd = fd;
-    this.#size = size;
+    this.#to = to;
     this.#range = range;
     this.#decoder = decoder;
-    this.#older = since === -Infinity ? undefined : new Older(since);
-    this.#offset = since === -Infinity ? 0 : seekTime(fd, size, since - latenessMs);
-    this.#buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - this.#offset));
+    this.#older = range.since === -Infinity ? undefined : new Older(range.since);
+    this.#offset = from;
+    this.#buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - from));
   }
 
   /**
@@ -50,14 +66,14 @@ export class ChunkReader {
    */
   next(sink: RecordSink, spans?: number[]): Buffer | undefined {
     const { since, until, latenessMs } = this.#range;
-    if (this.#offset >= this.#size) return undefined;
-    const wanted = Math.min(this.#buffer.length, this.#size - this.#offset);
+    if (this.#offset >= this.#to) return undefined;
+    const wanted = Math.min(this.#buffer.length, this.#to - this.#offset);
     const length = readSync(this.#fd, this.#buffer, 0, wanted, this.#offset);
     const bytes = this.#buffer.subarray(0, length);
     const done = this.#decoder.feed(bytes, length === CHUNK_BYTES, sink, { spans, older: this.#older });
     this.#offset += done;
     const last = this.#decoder.lastTime;
-    if (done === 0 || last - latenessMs > until) this.#offset = this.#size;
+    if (done === 0 || last - latenessMs > until) this.#offset = this.#to;
     // Hardly any line from here on is older, so looking at each would cost more than it saves.
     if (last - latenessMs >= since) this.#older = undefined;
     return bytes.subarray(0, done);

@@ -3,7 +3,7 @@ import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import { FEED, RecordList, type RecordSink } from '../points.js';
 import type { MetricRecord } from '../record.js';
-import { ChunkReader, type TimeRange } from './chunks.js';
+import { ChunkReader, extentOf, type TimeRange } from './chunks.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
 import { type LineCounts, LineDecoder } from './lines.js';
 import { openSegments, type Segment, type UnreadableFile } from './segments.js';
@@ -147,7 +147,7 @@ export class RecordReader implements Iterable<MetricRecord> {
   *#feedOne(segment: Segment, sink: RecordSink): Generator<undefined, void, undefined> {
     this.#counts.files += 1;
     try {
-      const reader = new ChunkReader(segment, this.#range, this.#decoder);
+      const reader = new ChunkReader(extentOf(segment, this.#range), this.#range, this.#decoder);
       for (let bytes = reader.next(sink); bytes !== undefined; bytes = reader.next(sink)) {
         this.#counts.bytes += bytes.length;
         yield;

@@ -66,6 +66,23 @@ export function lastLineEnd(fd: number, size: number): number {
   return 0;
 }
 
+/**
+ * Finds where the first line begins that begins at an offset or behind it.
+ *
+ * @param to - Where it ends to matter: given where no line begins before.
+ */
+export function nextLine(fd: number, offset: number, to: number): number {
+  const buffer = Buffer.allocUnsafe(PROBE_BYTES);
+  for (let start = offset - 1; start < to;) {
+    const length = readSync(fd, buffer, 0, Math.min(buffer.length, to - start), start);
+    const newline = buffer.subarray(0, length).indexOf('\n');
+    if (newline >= 0) return start + newline + 1;
+    if (length === 0) break;
+    start += length;
+  }
+  return to;
+}
+
 /** The first line that begins behind an offset: where, and its time; at the end of the file infinity. */
 function probe(fd: number, offset: number, size: number): { offset: number; time: number } {
   for (let length = PROBE_BYTES; ; length *= 2) {

@@ -1,6 +1,7 @@
-import { appendFileSync, readdirSync, symlinkSync } from 'node:fs';
+import { appendFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { formatRecord } from '../../src/record.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { cli, store } from './run.js';
 
@@ -310,7 +311,22 @@ describe('analyze, asked for more', () => {
     expect(group.error).toBeCloseTo(2 ** (1 / 256) - 1, 9);
   });
 
+  it('finds the same with threads, where there is so much that they read', () => {
+    const directory = temporaryDirectory();
+    const lines = Array.from({ length: 10_000 }, (_, i) =>
+      formatRecord({ time: T + i, agent: `agent-${i % 50}`, metric: 'm_ms', value: i, unit: 'ms' }),
+    ).join('');
+    const times = Math.ceil(272_000_000 / lines.length);
+    writeFileSync(join(directory, 'cfn-metrics-0.jsonl'), lines.repeat(times), { mode: 0o600 });
+    const answer = (threads: string): unknown =>
+      JSON.parse(cli(['analyze', '--dir', directory, '--json', '--threads', threads]).stdout);
+    const together = answer('2') as { groups: { count: number; p50: number }[] };
+    expect(together.groups).toMatchObject([{ count: 10_000 * times, p50: 4999.5 }]);
+    expect(together).toEqual(answer('1'));
+  });
+
   it.each([
+    [['--threads', '0'], '--threads must be a whole number from 1 to 64, got "0"'],
     [['--step', '0s'], '--step must be more than nothing, got "0s"'],
     [['--step', 'soon'], '--step must be a time such as 30s, 5m or 1h30m, got "soon"'],
     [['--quantile', '99'], '--quantile must be a number from 0 to 1, got "99"'],
