@@ -13,6 +13,10 @@ const DOUBLING_SHIFT = 7;
 /** The middles of the buckets from 1 to 2. */
 const MIDDLES = Float64Array.from({ length: PER_DOUBLING }, (_, i) => 2 ** ((i + 0.5) / PER_DOUBLING));
 
+/** Powers of two, from that of the smallest double on: to compute one takes longer than to find a rank. */
+const LOWEST_POWER = -1075;
+const POWERS = Float64Array.from({ length: 2100 }, (_, i) => 2 ** (i + LOWEST_POWER));
+
 type Counts = Uint16Array | Uint32Array;
 
 /** Counts of the magnitudes of one sign, from bucket `low` on. */
@@ -67,6 +71,14 @@ class Side {
     while (before + counts[at]! <= rank) before += counts[at++]!;
     this.below = before;
     return at + this.low;
+  }
+
+  read(): number {
+    const { counts, blocks } = this;
+    if (blocks.length === 0) return 0;
+    let sum = blocks[0]!;
+    for (let at = 0; at < counts.length; at += BLOCK) sum += counts[at]!;
+    return sum;
   }
 
   #cover(index: number): boolean {
@@ -133,6 +145,11 @@ export class Buckets {
     this.#high += other.#high;
   }
 
+  /** For {@link fetchAhead}: those of positive values, for there hardly are others. */
+  read(): number {
+    return this.positive.read();
+  }
+
   /** How many there are. */
   get count(): number {
     return this.#low + this.negative.total + this.#zeros + this.positive.total + this.#high;
@@ -169,5 +186,5 @@ export class Buckets {
 
 /** The value of a bucket that is nearest, by ratio, to all that may be in it. */
 function middle(index: number): number {
-  return MIDDLES[index & (PER_DOUBLING - 1)]! * 2 ** (index >> DOUBLING_SHIFT);
+  return MIDDLES[index & (PER_DOUBLING - 1)]! * POWERS[(index >> DOUBLING_SHIFT) - LOWEST_POWER]!;
 }

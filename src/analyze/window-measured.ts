@@ -3,7 +3,9 @@ import type { Group } from './groups.js';
 import { PERCENTILES } from './measured.js';
 import type { AnalyzeOptions } from './options.js';
 import type { StatisticName } from './statistics.js';
+import { AHEAD, fetchAhead } from './window-fetch.js';
 import { HistogramSeries } from './window-histograms.js';
+import { NumberSeries } from './window-numbers.js';
 import type { NumberPart } from './window-part.js';
 import type { Rows } from './window-plan.js';
 import { quantilesOf } from './window-quantiles.js';
@@ -54,9 +56,6 @@ export interface Measurement {
   readonly dropped: number;
 }
 
-/** Groups that are fetched from memory together. */
-const AHEAD = 32;
-
 /** Measures of each metric what is wanted of it, and nothing else. */
 export function measure(
   all: readonly Rows[],
@@ -70,7 +69,7 @@ export function measure(
     const quantiles = some.flatMap(({ quantile }) => quantile ?? []);
     const plain = type === 'gauge' || type === 'counter';
     for (let row = 0; row < series.length; row += 1) {
-      if (row % AHEAD === 0) scan.fetch(series, row, row + AHEAD);
+      if (row % AHEAD === 0) fetchAhead(series, row, readPoints);
       const one = series[row]!;
       if (!plain || !scan.take(one, view)) {
         const answer = added(identities[row]!, one instanceof Series ? [one] : one, view, some, quantiles);
@@ -81,6 +80,12 @@ export function measure(
     }
   }
   return measured;
+}
+
+/** Of several series in one group those but the first are not worth the while. */
+function readPoints(group: AnySeries | readonly AnySeries[]): number {
+  const series = group instanceof Series ? group : group[0];
+  return series instanceof NumberSeries ? series.readPoints() : 0;
 }
 
 /** Of series with more than a few points, which keep what they added up. */

@@ -79,9 +79,13 @@ export class NumberSeries extends Series {
     this.latest = Math.min(this.latest, time);
   }
 
-  /** Has the last points fetched from memory, and gives anything. */
-  fetch(): number {
-    return this.#points?.fetch() ?? 0;
+  /** For {@link fetchAhead}: the last points. */
+  readPoints(): number {
+    return this.#points?.read() ?? 0;
+  }
+
+  read({ slot }: View): number {
+    return this.#runnings[slot]?.read() ?? 0;
   }
 
   /** Shows the points in a view to somebody; false where they are too many, or not kept. */

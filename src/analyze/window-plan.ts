@@ -3,6 +3,7 @@ import { matchesGlob } from './glob.js';
 import { compareText, type Group, OVERFLOW } from './groups.js';
 import { PERCENTILES } from './measured.js';
 import type { QueryKey } from './query.js';
+import { AHEAD, fetchAhead } from './window-fetch.js';
 import type { WindowQuestion } from './window-options.js';
 import type { Labels, View } from './window-series.js';
 import { groupOf, type Identity } from './window-statistics.js';
@@ -76,7 +77,9 @@ export class Plan {
   answer(view: View): { readonly groups: Group[]; readonly records: number } {
     const groups: Group[] = [];
     let records = 0;
-    for (const planned of this.#groups) {
+    const read = ({ series: [one] }: PlannedGroup): number => one!.read(view);
+    for (const [at, planned] of this.#groups.entries()) {
+      if (at % AHEAD === 0) fetchAhead(this.#groups, at, read);
       let changes = 0;
       for (const series of planned.series) changes += series.advance(view);
       if (changes !== planned.changes) this.#renew(planned, changes, view);

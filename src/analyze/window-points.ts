@@ -99,8 +99,8 @@ export class Points {
     return this.#base + low;
   }
 
-  /** Reads a value from each of the lines of memory that the last 16 points are in, and gives anything. */
-  fetch(): number {
+  /** For {@link fetchAhead}: the last 16 points. */
+  read(): number {
     const cells = this.#cells;
     let sum = 0;
     for (let at = this.#tail - 1; at >= 0 && at > this.#tail - 16; at -= LINE) sum += cells[at * STRIDE]!;

@@ -8,6 +8,8 @@ import { Tally } from './window-tally.js';
 const MOST_SORTED = 64;
 /** Squares that went through may be this much larger than those left. */
 const LOUD_SQUARES = 1e6;
+/** An extreme that went may be this much larger than all that is left: the sum keeps twice the digits of a double. */
+const LOUD = 1e6;
 
 /**
  * What the points of one series in a range of time add up to, as the range moves on.
@@ -85,6 +87,13 @@ export class Running implements NumberPart {
     return true;
   }
 
+  /** For {@link fetchAhead}: where points come and go, and what they are added to. */
+  read(): number {
+    const points = this.#points;
+    const first = this.from >= points.first && this.from < points.end ? points.timeAt(this.from) : 0;
+    return points.read() + first + this.tally.records + this.tally.last + (this.buckets?.read() ?? 0);
+  }
+
   values(into: Float64Array, from: number): number {
     const points = this.#points;
     let to = from;
@@ -152,11 +161,12 @@ export class Running implements NumberPart {
 
   /** Brings up to date what is not kept with each point. */
   #refresh(points: Points): void {
-    if (this.#doubtful()) {
+    const { tally } = this;
+    if (this.#atMin <= 0 || this.#atMax <= 0) this.#findExtremes(points);
+    if (!Number.isFinite(tally.sum) || this.#removed > 1024 + 16 * tally.count) {
       this.#recount(points);
       return;
     }
-    const { tally } = this;
     const mean = tally.finite === 0 ? 0 : this.#deviations / tally.finite;
     tally.center = this.#shift + mean;
     tally.squares = Math.max(this.#squares - mean * this.#deviations, 0);
@@ -169,11 +179,22 @@ export class Running implements NumberPart {
     else if (tally.count > MOST_SORTED && this.buckets === undefined && !this.#far) this.#fill(points);
   }
 
-  #doubtful(): boolean {
+  /** Finds the extremes of what is left, when the last of those that were is gone. */
+  #findExtremes(points: Points): void {
     const { tally } = this;
-    // With the last of the extremes also goes what was so large that others were rounded away beside it.
-    if (this.#atMin <= 0 || this.#atMax <= 0) return true;
-    return !Number.isFinite(tally.sum) || this.#removed > 1024 + 16 * tally.count;
+    const before = Math.max(Math.abs(tally.min), Math.abs(tally.max));
+    let [min, max, atMin, atMax] = [Infinity, -Infinity, 0, 0];
+    for (let at = this.from; at < this.to; at += 1) {
+      const value = points.valueAt(at);
+      if (value < min) [min, atMin] = [value, 0];
+      if (value > max) [max, atMax] = [value, 0];
+      if (value === min) atMin += 1;
+      if (value === max) atMax += 1;
+    }
+    [tally.min, tally.max, this.#atMin, this.#atMax] = [min, max, atMin, atMax];
+    // Beside one so large others were rounded away; and of nothing the sum is to be zero.
+    const left = atMin === 0 ? 0 : Math.max(Math.abs(min), Math.abs(max));
+    if (!(before <= LOUD * left)) this.#removed = Infinity;
   }
 
   #recount(points: Points): void {

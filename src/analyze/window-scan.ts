@@ -17,30 +17,12 @@ export class Scan implements NumberPart, PointsViewer {
   readonly buckets = undefined;
   readonly raw = true;
   readonly #values = new Float64Array(MOST_POINTS);
-  readonly #fetched = new Float64Array(1);
   #size = 0;
   #records = 0;
 
   /** Nobody asks for them but of up-down counters. */
   get labels(): never {
     throw new Error('points that were looked at have no labels');
-  }
-
-  /**
-   * Has the points of groups fetched from memory.
-   *
-   * @remarks
-   * Who looks at all points of one group after the other waits for each group. Here nothing waits for what is read, so that
-   * the processor fetches many groups at a time.
-   */
-  fetch(groups: readonly (AnySeries | readonly AnySeries[])[], from: number, to: number): void {
-    let sum = 0;
-    for (let at = from; at < to && at < groups.length; at += 1) {
-      const group = groups[at];
-      if (group instanceof NumberSeries) sum += group.fetch();
-    }
-    // Kept, or a compiler would leave out the reading.
-    this.#fetched[0] = sum;
   }
 
   /** Looks at the series of a group; false where it has too many points, or keeps none. */

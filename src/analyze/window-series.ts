@@ -41,6 +41,9 @@ export abstract class Series {
     return this.#changes[view.slot] ?? 0;
   }
 
+  /** For {@link fetchAhead}: what a view is moved with, where that is known. */
+  abstract read(view: View): number;
+
   /** Forgets what is older than a time. */
   abstract dropBefore(time: number): void;
 
