@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { MetricsError } from '../errors.js';
 import { integerOption } from '../options.js';
-import { ReadThread, type ReadJob, type ReadPart } from './read-thread.js';
+import type { ReadJob, ReadPart, ReadThread } from './read-thread.js';
 
 const MOST_THREADS = 64;
 const DEFAULT_MIN_BYTES = 4_194_304;
@@ -66,8 +66,10 @@ export class ReadThreads {
    * @internal
    */
   async _read(job: unknown): Promise<unknown> {
+    // Loaded when there is something to read: a command that reads little is done by then.
+    const { ReadThread: Thread } = await import('./read-thread.js');
     if (this.#closed) throw new MetricsError('ERR_METRICS_CLOSED', 'the threads that read are closed');
-    return this.#next().read(job as ReadJob);
+    return this.#next(Thread).read(job as ReadJob);
   }
 
   /** Ends them. What is being read by them fails with `ERR_METRICS_STORE`, and from then on with `ERR_METRICS_CLOSED`. */
@@ -77,11 +79,11 @@ export class ReadThreads {
   }
 
   /** One that has nothing to do, else a new one, else the one that has least to do. */
-  #next(): ReadThread {
+  #next(Thread: typeof ReadThread): ReadThread {
     let best: ReadThread | undefined;
     for (const thread of this.#threads) if (best === undefined || thread.busy < best.busy) best = thread;
     if (best !== undefined && (best.busy === 0 || this.#threads.size >= this.#size)) return best;
-    const thread = new ReadThread((ended) => this.#threads.delete(ended));
+    const thread = new Thread((ended) => this.#threads.delete(ended));
     this.#threads.add(thread);
     return thread;
   }
