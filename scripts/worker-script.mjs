@@ -1,4 +1,5 @@
-// A worker as text within the module that starts it: there is no second file to be found, whether the library runs as ESM or CommonJS, in the command's one file, in a bundle of somebody else, or from source in a test.
+// A worker as text within the module that starts it: there is no second file to be found, whether the library runs as ESM
+// or CommonJS, in the command's one file, in a bundle of somebody else, or from source in a test.
 import { build } from 'esbuild';
 
 /** `worker-script.ts` is the text of `worker.ts` beside it. */

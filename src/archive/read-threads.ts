@@ -33,7 +33,7 @@ export interface ReadThreadsOptions {
  * @remarks
  * What they read is the same, in the same order, as without them: they parse, and the thread that asked gets the
  * records. Compressed files are read without them. They stay, and what they learnt of the lines of each series with them,
- * until they are closed; a process that has nothing else to do ends all the same. Each takes 10 to 20 MB.
+ * until they are closed; a process that has nothing else to do ends all the same. Each takes some 25 MB.
  *
  * @public
  */
