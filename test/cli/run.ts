@@ -57,7 +57,12 @@ export function startCli(args: readonly string[]): {
   output: () => string;
 } {
   const child = spawn(process.execPath, [CLI, ...args], { env: cleanEnvironment() });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  // Whoever is just ending writes a last file, into a directory that is gone by then.
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await gone;
+  });
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
   return { child, output: () => text };

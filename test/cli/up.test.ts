@@ -45,12 +45,15 @@ async function start(more: readonly string[] = [], at = place()): Promise<Up> {
   const child = spawn(process.execPath, [CLI, ...at.args, ...more], {
     ...{ cwd: at.root, env: cleanEnvironment(at.env) },
   });
-  // Its companions end with it.
-  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = once(child, 'close');
+  // Its companions, too, write a last file before they end.
+  onTestFinished(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
   let [output, log] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  const ended = once(child, 'close');
   await vi.waitFor(() => expect(output).toContain('/health'), WAIT);
   const origin = /http:\/\/[^/]+/.exec(output)![0];
   const ask = async (path: string) => {
