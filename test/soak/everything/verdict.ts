@@ -13,6 +13,11 @@ export interface Judged {
   readonly verdict?: Verdict;
 }
 
+/** Within it the archiver is at rest at least once. */
+const REST_SECONDS = 300;
+/** Between two measurements. */
+const INTERVAL_SECONDS = 10;
+
 /** How memory of all companions, and the rest, grows. */
 export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
   const samplesOf = (value: (moment: Moment) => number | undefined): Sample[] =>
@@ -30,7 +35,7 @@ export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
       memory(
         `${name}: memory in use`,
         trend(
-          inUse(
+          atRest(
             name,
             samplesOf(({ processes }) => processes[name].live),
           ),
@@ -41,7 +46,12 @@ export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
     ...PROCESSES.map((name) =>
       memory(
         `${name}: resident memory`,
-        of(({ processes }) => processes[name].rss),
+        trend(
+          atRest(
+            name,
+            samplesOf(({ processes }) => processes[name].rss),
+          ),
+        ),
         false,
       ),
     ),
@@ -53,14 +63,22 @@ export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
   ];
 }
 
-/** Of the archiver the least of each minute: it works every few seconds, and what it is just doing says nothing of growth. */
-function inUse(name: (typeof PROCESSES)[number], samples: readonly Sample[]): readonly Sample[] {
+/**
+ * Of the archiver the least of every five minutes: what it is just doing says nothing of growth. It copies, seals and
+ * compresses every few seconds, and measurements come at an interval of their own, so that for minutes nearly all of them
+ * may find it at work.
+ */
+function atRest(name: (typeof PROCESSES)[number], samples: readonly Sample[]): readonly Sample[] {
   if (name !== 'archiver') return samples;
+  const first = samples[0]?.time ?? 0;
+  const last = samples.at(-1)?.time ?? 0;
   const least = new Map<number, Sample>();
   for (const sample of samples) {
-    const minute = Math.floor(sample.time / 60);
-    const known = least.get(minute);
-    if (known === undefined || sample.value < known.value) least.set(minute, sample);
+    const span = Math.floor((sample.time - first) / REST_SECONDS);
+    // One that is not over has nobody at rest, perhaps.
+    if (first + (span + 1) * REST_SECONDS > last + INTERVAL_SECONDS) break;
+    const known = least.get(span);
+    if (known === undefined || sample.value < known.value) least.set(span, sample);
   }
   return [...least.values()];
 }
