@@ -1,5 +1,7 @@
 import { readSync } from 'node:fs';
+import { parseTime } from '../parse.js';
 import type { RecordSink } from '../points.js';
+import { START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from '../record.js';
 import { CHUNK_BYTES, type LineDecoder } from './lines.js';
 import { Older } from './older.js';
 import { seekTime } from './seek.js';
@@ -70,12 +72,18 @@ export class ChunkReader {
     const wanted = Math.min(this.#buffer.length, this.#to - this.#offset);
     const length = readSync(this.#fd, this.#buffer, 0, wanted, this.#offset);
     const bytes = this.#buffer.subarray(0, length);
+    // Hardly any line from here on is older, so looking at each would cost more than it saves.
+    if (this.#older !== undefined && firstTime(bytes) - latenessMs >= since) this.#older = undefined;
     const done = this.#decoder.feed(bytes, length === CHUNK_BYTES, sink, { spans, older: this.#older });
     this.#offset += done;
     const last = this.#decoder.lastTime;
     if (done === 0 || last - latenessMs > until) this.#offset = this.#to;
-    // Hardly any line from here on is older, so looking at each would cost more than it saves.
-    if (last - latenessMs >= since) this.#older = undefined;
     return bytes.subarray(0, done);
   }
+}
+
+/** Time of the record that bytes begin with; NaN where they begin with none. */
+function firstTime(bytes: Buffer): number {
+  const head = bytes.toString('latin1', 0, TIMESTAMP_END);
+  return head.startsWith(START_TEXT) ? parseTime(head.slice(TIMESTAMP_START)) : NaN;
 }
