@@ -73,7 +73,7 @@ export class ChunkReader {
     const length = readSync(this.#fd, this.#buffer, 0, wanted, this.#offset);
     const bytes = this.#buffer.subarray(0, length);
     // Hardly any line from here on is older, so looking at each would cost more than it saves.
-    if (this.#older !== undefined && firstTime(bytes) - latenessMs >= since) this.#older = undefined;
+    if (this.#older !== undefined && firstTimeIn(bytes) - latenessMs >= since) this.#older = undefined;
     const done = this.#decoder.feed(bytes, length === CHUNK_BYTES, sink, { spans, older: this.#older });
     this.#offset += done;
     const last = this.#decoder.lastTime;
@@ -83,7 +83,7 @@ export class ChunkReader {
 }
 
 /** Time of the record that bytes begin with; NaN where they begin with none. */
-function firstTime(bytes: Buffer): number {
+export function firstTimeIn(bytes: Buffer): number {
   const head = bytes.toString('latin1', 0, TIMESTAMP_END);
   return head.startsWith(START_TEXT) ? parseTime(head.slice(TIMESTAMP_START)) : NaN;
 }
