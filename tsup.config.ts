@@ -1,4 +1,5 @@
 import { defineConfig, type Options } from 'tsup';
+import { commonJs } from './scripts/common-js.mjs';
 import { workerScript } from './scripts/worker-script.mjs';
 
 /** What users import. Each is built as ESM and as CommonJS, with types of its own for each. */
@@ -18,6 +19,7 @@ const library = {
 };
 
 const common: Options = {
+  format: 'esm',
   target: 'node20',
   platform: 'node',
   sourcemap: true,
@@ -30,13 +32,20 @@ const common: Options = {
   clean: false,
 };
 
+const asCommonJs: Options = { ...common, outExtension: () => ({ js: '.cjs' }), plugins: [commonJs()] };
+
 export default defineConfig([
-  { ...common, format: 'esm', entry: library },
-  // CommonJS has no import.meta.url: the shim gives it one
-  { ...common, format: 'cjs', entry: library, shims: true },
-  // the command line is one file of its own, as CommonJS: it starts a sixth faster than as ESM in chunks, and what a
-  // command does not need is not run
-  { ...common, format: 'cjs', entry: { 'cli/index': 'src/cli/index.ts' }, splitting: false, shims: true },
+  { ...common, entry: library },
+  { ...asCommonJs, entry: library },
+  // the command line as CommonJS, which starts a sixth faster than ESM, in files of its own: a command loads what it needs.
+  // To read the code of all commands took a third of the time in which Node starts
+  {
+    ...asCommonJs,
+    entry: { 'cli/index': 'src/cli/index.ts' },
+    esbuildOptions: (options) => {
+      options.chunkNames = 'cli/[name]-[hash]';
+    },
+  },
   // the types of both formats at once: the program is read once
   {
     ...common,

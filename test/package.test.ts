@@ -74,6 +74,22 @@ describe('the packed package', () => {
     expect(packed.filter((path) => path.startsWith('config/'))).toHaveLength(2);
   });
 
+  it('is as modern in CommonJS as in ES modules: what takes `?.` apart makes an array of each', () => {
+    const texts = packed
+      .filter((path) => path.endsWith('.cjs'))
+      .map((path) => readFileSync(join(installed, path), 'utf8'));
+    expect(texts.filter((text) => text.includes('?.')).length).toBeGreaterThan(10);
+    expect(texts.filter((text) => /_optionalChain|_nullishCoalesce/.test(text))).toEqual([]);
+  });
+
+  it('maps to its sources by paths that are the same on every machine', () => {
+    const sources = packed
+      .filter((path) => path.endsWith('.map'))
+      .flatMap((path) => JSON.parse(readFileSync(join(installed, path), 'utf8')).sources as string[]);
+    expect(sources.filter((source) => source.endsWith('.ts')).length).toBeGreaterThan(500);
+    expect(sources.filter((source) => source.startsWith('/') || source.includes('dist'))).toEqual([]);
+  });
+
   it('exports every entry that was built, and none that was not', () => {
     const chunk = /-[\w-]{8}\.d\.c?ts$/;
     const built = packed.filter((path) => /^dist\/.*\.d\.c?ts$/.test(path) && !chunk.test(path));
