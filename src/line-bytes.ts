@@ -1,7 +1,3 @@
-import { endianness } from 'node:os';
-
-/** The order of bytes in a typed array. */
-const LITTLE_ENDIAN = endianness() === 'LE';
 /** Many pieces have one block: of its own, each would take longer to get than to fill. */
 const BLOCK_DOUBLES = 8192;
 
@@ -22,7 +18,7 @@ const ZERO = 0x30;
 export class Piece {
   /** In bytes. */
   readonly length: number;
-  /** The bytes as doubles; the last one overlaps with that before. */
+  /** The bytes as doubles, lowest first; the last one overlaps with that before. */
   readonly #doubles: Float64Array;
   /** Where there are less than eight. */
   readonly #few: Buffer | undefined;
@@ -36,6 +32,8 @@ export class Piece {
     this.#doubles = doubles;
     this.#few = length < 8 ? bytes.subarray(0, length) : undefined;
     if (length >= 8) bytes.copyWithin(bytes.length - 8, length - 8, length);
+    const view = new DataView(doubles.buffer, doubles.byteOffset, doubles.byteLength);
+    for (let i = 0; i < doubles.length; i += 1) doubles[i] = view.getFloat64(8 * i, true);
   }
 
   /**
@@ -50,10 +48,16 @@ export class Piece {
     if (this.#few !== undefined) return this.#few.every((byte, i) => view.getUint8(start + i) === byte);
     const doubles = this.#doubles;
     const last = doubles.length - 1;
-    for (let i = 0; i < last; i += 1) {
-      if (view.getFloat64(start + 8 * i, LITTLE_ENDIAN) !== doubles[i]) return false;
+    // Two in a step take a tenth less than one. The last two follow apart: the one before the last perhaps once more.
+    for (let i = 0; i < last - 1; i += 2) {
+      const at = start + 8 * i;
+      if (view.getFloat64(at, true) !== doubles[i] || view.getFloat64(at + 8, true) !== doubles[i + 1])
+        return false;
     }
-    return view.getFloat64(start + length - 8, LITTLE_ENDIAN) === doubles[last];
+    return (
+      view.getFloat64(start + 8 * last - 8, true) === doubles[last - 1] &&
+      view.getFloat64(start + length - 8, true) === doubles[last]
+    );
   }
 }
 
