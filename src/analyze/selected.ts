@@ -20,10 +20,11 @@ interface Numbers {
   readonly range: number;
 }
 
-/** Numbers of one bucket, in which ranks fall. */
-interface Bucket extends Numbers {
+/** A bucket, in which ranks fall. */
+interface Bucket {
   readonly index: number;
-  readonly own: Float64Array;
+  readonly count: number;
+  readonly below: number;
   readonly ranks: number[];
 }
 
@@ -59,7 +60,7 @@ export function atRanks(
 
 /** Finds what stands at ranks, which rise. */
 function find(numbers: Numbers, ranks: readonly number[], found: Map<number, number>): void {
-  const { pieces, count, below, range } = numbers;
+  const { pieces, count, below, low, range } = numbers;
   if (count <= FEW || range === 0) {
     const sorted = joined(pieces, count);
     sortNumbers(sorted);
@@ -67,52 +68,76 @@ function find(numbers: Numbers, ranks: readonly number[], found: Map<number, num
     return;
   }
   const shift = Math.max(0, 32 - Math.clz32(range) - BUCKET_BITS);
-  const buckets = bucketsOf(numbers, ranks, counted(numbers, shift), shift);
-  gather(numbers, shift, buckets);
-  for (const bucket of buckets) find(bucket, bucket.ranks, found);
-}
-
-/** How many numbers are in each bucket. */
-function counted({ pieces, low }: Numbers, shift: number): Uint32Array {
   const counts = new Uint32Array(BUCKETS);
-  for (const piece of pieces) {
-    const words = wordsOf(piece);
-    for (let at = HIGH; at < words.length; at += 2) counts[(keyOf(words[at]!) - low) >>> shift]! += 1;
+  for (const piece of pieces) countKeys(wordsOf(piece), HIGH, low, shift, counts);
+  const buckets = bucketsOf(counts, below, ranks);
+  const wanted = new Float64Array(buckets.reduce((sum, bucket) => sum + bucket.count, 0));
+  const places = new Int32Array(BUCKETS).fill(-1);
+  let begin = 0;
+  for (const bucket of buckets) {
+    places[bucket.index] = begin;
+    begin += bucket.count;
   }
-  return counts;
+  for (const piece of pieces) gather(piece, wordsOf(piece), HIGH, low, shift, places, wanted);
+  for (const bucket of buckets) {
+    // By now the place behind its last number.
+    const end = places[bucket.index]!;
+    find(
+      {
+        pieces: [wanted.subarray(end - bucket.count, end)],
+        ...{ count: bucket.count, below: bucket.below },
+        ...{ low: (low + (bucket.index << shift)) | 0, range: 2 ** shift - 1 },
+      },
+      bucket.ranks,
+      found,
+    );
+  }
 }
 
-/** The buckets in which ranks fall, with room for their numbers. */
-function bucketsOf(numbers: Numbers, ranks: readonly number[], counts: Uint32Array, shift: number): Bucket[] {
+/** The buckets in which ranks fall. */
+function bucketsOf(counts: Uint32Array, first: number, ranks: readonly number[]): Bucket[] {
   const buckets: Bucket[] = [];
-  let { below } = numbers;
+  let below = first;
   let index = 0;
   for (const rank of ranks) {
     while (below + counts[index]! <= rank) below += counts[index++]!;
     const last = buckets.at(-1);
-    if (last?.index === index) {
-      last.ranks.push(rank);
-      continue;
-    }
-    const count = counts[index]!;
-    const own = new Float64Array(count);
-    const low = (numbers.low + (index << shift)) | 0;
-    buckets.push({ index, own, ranks: [rank], pieces: [own], count, below, low, range: 2 ** shift - 1 });
+    if (last?.index === index) last.ranks.push(rank);
+    else buckets.push({ index, count: counts[index]!, below, ranks: [rank] });
   }
   return buckets;
 }
 
-/** Copies the numbers of the buckets that are looked at again. */
-function gather({ pieces, low }: Numbers, shift: number, buckets: readonly Bucket[]): void {
-  const places = new Uint32Array(BUCKETS);
-  for (const [i, { index }] of buckets.entries()) places[index] = i + 1;
-  const lengths = new Uint32Array(buckets.length + 1);
-  for (const piece of pieces) {
-    const words = wordsOf(piece);
-    for (let at = HIGH; at < words.length; at += 2) {
-      const place = places[(keyOf(words[at]!) - low) >>> shift]!;
-      if (place !== 0) buckets[place - 1]!.own[lengths[place]!++] = piece[at >> 1]!;
-    }
+// These two are the loops over all numbers, and nothing else, with keys of whole numbers that cannot overflow: a fresh
+// process has them compiled after some thousand turns, and what is compiled stays.
+
+/** Counts how many numbers are in each bucket. */
+function countKeys(words: Int32Array, first: number, low: number, shift: number, counts: Uint32Array): void {
+  const lowest = low | 0;
+  for (let at = first; at < words.length; at += 2) {
+    const word = words[at]!;
+    counts[((word ^ ((word >> 31) | 0x80000000)) - lowest) >>> shift]! += 1;
+  }
+}
+
+/** Copies the numbers of those buckets that have a place. */
+function gather(
+  piece: Float64Array,
+  words: Int32Array,
+  first: number,
+  low: number,
+  shift: number,
+  places: Int32Array,
+  wanted: Float64Array,
+): void {
+  const lowest = low | 0;
+  for (let at = first, i = 0; at < words.length; at += 2, i += 1) {
+    const word = words[at]!;
+    const bucket = ((word ^ ((word >> 31) | 0x80000000)) - lowest) >>> shift;
+    const place = places[bucket]!;
+    if (place < 0) continue;
+    wanted[place] = piece[i]!;
+    places[bucket] = place + 1;
   }
 }
 
