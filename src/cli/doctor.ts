@@ -10,6 +10,7 @@ import { variablesOnly } from './doctor/variables.js';
 import { directoryFindings } from './doctor/directory.js';
 import { fileSystemFindings, fileSystemOf } from './doctor/file-system.js';
 import { type Finding, warning } from './doctor/finding.js';
+import { forwardSettings } from './doctor/forward.js';
 import { liveFiles } from './doctor/live-file.js';
 import { lockFinding } from './doctor/lock.js';
 import { memoryFinding, memoryLimit } from './doctor/memory.js';
@@ -60,7 +61,7 @@ async function run(args: readonly string[]): Promise<number> {
     node: process.version,
     host: hostname(),
     user: userId(),
-    settings: shownSettings(settings),
+    settings: [...shownSettings(settings), ...(await forwardSettings()), ...variablesOnly(process.env)],
     findings: findings(settings, Date.now()),
   };
   print(flags.json ? `${JSON.stringify(report)}\n` : reportAsText(report, outputStyle()));
@@ -113,7 +114,6 @@ function shownSettings({ directory, shards, agent, archive, alert }: Settings): 
     { name: 'agent', value: agent.value ?? 'host name and pid of each', source: agent.source },
     ...ARCHIVE_KEYS.map((name) => ({ name, value: archive[name].shown, source: archive[name].source })),
     ...ALERT_KEYS.map((name) => ({ name, value: alert[name].value, source: alert[name].source })),
-    ...variablesOnly(process.env),
   ];
 }
 

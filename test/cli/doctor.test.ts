@@ -143,6 +143,40 @@ describe('doctor', () => {
     });
   });
 
+  it('shows what the config file says of forwarding, and no secret', () => {
+    const directory = temporaryDirectory();
+    const path = join(directory, 'cfn-metrics.config.yaml');
+    const forward = ['  to: [otlp]', '  interval: 30s', '  deny: [debug.*]', '  units:'];
+    const secret = ['  otlp:', '    endpoint: http://user:hush@localhost', '    token: hush'];
+    writeFileSync(path, ['forward:', ...forward, ...secret].join('\n'));
+    const { stdout } = cli(['doctor', '--json', '--dir', directory], { cwd: directory });
+    const settings: { name: string; value: unknown; source: string }[] = JSON.parse(stdout).settings;
+    const found = settings.filter(({ name }) => name.startsWith('forward.'));
+    expect(found).toEqual(
+      [
+        { name: 'forward.to', value: 'otlp' },
+        { name: 'forward.interval', value: '30s' },
+        { name: 'forward.deny', value: '["debug.*"]' },
+        { name: 'forward.otlp', value: 'endpoint, token' },
+      ].map((each) => ({ ...each, source: path })),
+    );
+    expect(stdout).not.toContain('hush');
+  });
+
+  it.each([
+    ['forward: {to: nowhere}', 'nowhere'],
+    ['forward: {interval: soon}', 'interval must be'],
+    ['forward: {intervall: 1m}', 'unknown setting "intervall"'],
+  ])('refuses %s, as forward does', (text, message) => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'cfn-metrics.config.yaml'), text);
+    const { status, stdout, stderr } = cli(['doctor', '--dir', directory], { cwd: directory });
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^cfn-metrics: [^\n]+\n$/);
+    expect(stderr).toContain(message);
+    expect(status).toBe(2);
+  });
+
   it('changes nothing', () => {
     const directory = temporaryDirectory();
     store(directory, 1, [{}]);
