@@ -1,19 +1,11 @@
 import type { GroupKey } from '../analyze/options.js';
-import { judge, looksForAbsence, needsOf } from './condition.js';
-import { fingerprint } from './labels.js';
+import { looksForAbsence, needsOf } from './condition.js';
 import { groupKeyOf, type Measure, Measurements, type Need } from './measurements.js';
-import type { NoData, Rule } from './rule.js';
-import {
-  inputOf,
-  type Instance,
-  type LevelState,
-  newInstance,
-  type Reason,
-  stepInstance,
-  stepLevel,
-} from './state.js';
+import type { Rule } from './rule.js';
+import type { Instance } from './state.js';
+import { type AlertRule, isForgotten, stepAlert } from './step.js';
 import { isWorse } from './need.js';
-import { SEVERITIES, type Severity } from './notification.js';
+import { SEVERITIES } from './notification.js';
 
 /** Alerts that are remembered at most; what agents call themselves has no bound of its own. */
 const MAX_INSTANCES = 20_000;
@@ -34,11 +26,8 @@ export interface Change {
   readonly instance: Instance;
 }
 
-interface RuleState {
-  readonly rule: Rule;
+interface RuleState extends AlertRule {
   readonly needs: readonly Need[];
-  /** Whether groups are remembered although nothing is wrong with them, since their absence would be. */
-  readonly remembers: boolean;
   /** By the key of the group. */
   readonly instances: Map<string, Instance>;
 }
@@ -161,7 +150,7 @@ export class Engine {
       for (const key of keys) {
         const before = instances.get(key);
         const group = { key, seen: keys !== gone, others: present.size > 0 };
-        const after = this.#step(state, measurements, group, before, now);
+        const after = stepAlert(state, measurements, group, before, now);
         const wanted =
           after !== undefined &&
           (after.status !== 'inactive' || (remembers && !isForgotten(rule, after, now)));
@@ -178,52 +167,6 @@ export class Engine {
       }
     }
   }
-
-  /** The next state of one alert; undefined where there is nothing to know. */
-  #step(
-    { rule, remembers }: RuleState,
-    measurements: Measurements,
-    { key, seen, others }: Place,
-    before: Instance | undefined,
-    now: number,
-  ): Instance | undefined {
-    const stands = rule.groupBy.length > 0 && key === '';
-    const policy = policyOf(rule, seen, others);
-    const forgotten = before !== undefined && isForgotten(rule, before, now);
-    const over = forgotten || (stands && others);
-    const levels: Partial<Record<Severity, LevelState>> = {};
-    // Of the worst level that is pending or fires, else of the least one.
-    let { value, limit }: Pick<Instance, 'value' | 'limit'> = { value: null, limit: null };
-    let active = false;
-    let unknown = false;
-    for (const level of rule.levels) {
-      const { severity } = level;
-      const state = before?.levels[severity];
-      const verdict = judge(level.condition, measurements, key, state?.status === 'firing');
-      unknown ||= verdict.state === 'unknown';
-      const next = stepLevel(level, state, over ? 'clear' : inputOf(verdict, policy), now);
-      if (!active) ({ value, limit } = verdict);
-      if (next === undefined) continue;
-      levels[severity] = next;
-      active = true;
-    }
-    if (before === undefined && !remembers && !active) return undefined;
-    const labels = stands ? {} : measurements.labels(key);
-    const instance = before ?? newInstance(fingerprint(rule.name, labels), rule.name, labels);
-    // While nothing is measured, what was measured last is more than nothing.
-    if (!seen && value === null) ({ value } = instance);
-    const reason = forgotten ? 'forgotten' : unknown ? reasonOf(seen, others) : null;
-    return stepInstance(instance, { levels, value, limit, seen, reason }, now);
-  }
-}
-
-/** A group of a rule, or the rule as a whole. */
-interface Place {
-  readonly key: string;
-  /** Whether it has values now. */
-  readonly seen: boolean;
-  /** Whether any group of the rule has. */
-  readonly others: boolean;
 }
 
 /** The keys of the groups that are there. */
@@ -246,26 +189,6 @@ function changeOf(before: Instance | undefined, after: Instance): Change['type']
     return isWorse(after.severity, before.severity) ? 'escalated' : undefined;
   }
   return after.status === 'resolved' && before?.status === 'firing' ? 'resolved' : undefined;
-}
-
-/** Where a series is there and has too little to judge by, nothing is missing. */
-function policyOf({ noData }: Rule, seen: boolean, others: boolean): NoData {
-  const policy = seen || others ? noData.vanished : noData.none;
-  return seen && policy === 'alert' ? 'keepLast' : policy;
-}
-
-function reasonOf(seen: boolean, others: boolean): Reason | null {
-  if (seen) return null;
-  return others ? 'vanished' : 'noData';
-}
-
-/** A rule that asks for absence as a whole waits for ever; one that asks each agent would else never forget one. */
-function isForgotten(rule: Rule, { seenAt, group }: Instance, now: number): boolean {
-  if (seenAt === null) return false;
-  const whole = Object.keys(group).length === 0;
-  const waits =
-    rule.noData.none === 'alert' || rule.levels.some(({ condition }) => looksForAbsence(condition));
-  return !(whole && waits) && now - seenAt >= rule.forgetMs;
 }
 
 function groupsLike(rule: Rule, { group }: Instance): boolean {
