@@ -58,6 +58,8 @@ describe('atRanks', () => {
     ['of which half are zeros', (i) => (i % 4 === 0 ? 0 : i % 4 === 1 ? -0 : i - 5000)],
     ['from both zeros on', (i) => (i % 4 === 0 ? 0 : i % 4 === 1 ? -0 : i)],
     ['up to both zeros', (i) => (i % 4 === 0 ? 0 : i % 4 === 1 ? -0 : -i)],
+    // From 4,095 keys below that of -0 on, so that 0 would be one behind the last of 4,096 buckets.
+    ['that fill all buckets up to -0', (i) => (i % 2 === 1 ? -(i % 4096) * 2 ** 32 * 5e-324 : 0)],
     ['with infinities', (i) => (i % 3 === 0 ? Infinity : i % 3 === 1 ? -Infinity : i)],
     ['that are all negative', (i) => -Math.exp(i / 1000)],
   ])('finds them among many %s', (_, valueOf) => {
