@@ -31,7 +31,8 @@ export class Piece {
     this.length = length;
     this.#doubles = doubles;
     this.#few = length < 8 ? bytes.subarray(0, length) : undefined;
-    if (length >= 8) bytes.copyWithin(bytes.length - 8, length - 8, length);
+    if (length < 8) return;
+    bytes.copyWithin(bytes.length - 8, length - 8, length);
     const view = new DataView(doubles.buffer, doubles.byteOffset, doubles.byteLength);
     for (let i = 0; i < doubles.length; i += 1) doubles[i] = view.getFloat64(8 * i, true);
   }
