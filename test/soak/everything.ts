@@ -26,11 +26,12 @@ import { runAndCleanUp } from './run-and-clean-up.js';
 
 const USAGE = `npm run soak -- --agents 500 [--duration 24h] [--warm-up TIME] [--bash N] [--days-per-minute N]
                   [--archive-mib N] [--limit MIB] [--out DIRECTORY] [--seed N]
-npm run soak -- --judge FILE [--warm-up TIME] [--limit MIB]
+npm run soak -- --judge FILE… [--warm-up TIME] [--limit MIB]
 
 Agents that come and go, and cfn-metrics up with all companions. Each of these is killed once while it all warms up, which is
 the first hour or third of the run, and is not measured. A quarter of the agents are bash processes of their own.
-Growth is judged where that leaves a quarter of an hour or more; --judge does it again for a soak.csv that is there.
+Growth is judged where that leaves a quarter of an hour or more; --judge does it again for a soak.csv that is
+there, or for several together.
 --days-per-minute: midnights a minute (default 4). --limit: what memory may grow by in a day (default 10 MiB).
 soak.csv and soak.svg go to DIRECTORY (default: build/soak).
 `;
@@ -131,9 +132,10 @@ async function soak(): Promise<void> {
   const startedAt = performance.now();
   const elapsed = (): number => performance.now() - startedAt;
   const due = { midnight: midnightMs, scrape: SCRAPE_MS, sample: SAMPLE_MS, print: 0 };
+  // Early, for who is killed begins to warm up anew.
   const kills = PROCESSES.filter((name) => name !== 'up').map((name, i) => ({
     name,
-    at: (warmUpMs * (i + 1)) / 8,
+    at: (warmUpMs * (i + 1)) / 24,
   }));
   const killed = kills.length;
   let midnights = 0;
@@ -229,10 +231,10 @@ function finish(midnights: number, restarts: number): void {
   if (acknowledged === 0 || midnights === 0 || names.size !== agents)
     failures.push('not every agent was there');
 
-  const growth = growthOf(moments, { durationMs, warmUpMs, limitMiB });
+  const growth = growthOf([{ moments, durationMs, warmUpMs }], limitMiB);
   for (const line of growth.lines) say(line);
   failures.push(...growth.failures);
-  writeFileSync(join(out, 'soak.svg'), picture(moments, durationMs, warmUpMs));
+  writeFileSync(join(out, 'soak.svg'), picture({ moments, durationMs, warmUpMs }));
   const answers = moments
     .filter(({ time }) => time * 1000 > warmUpMs)
     .map(({ answerMs }) => answerMs)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../faults/random.js';
 import { noisy } from './noisy.js';
-import { trend } from './trend.js';
+import { together, trend } from './trend.js';
 
 describe('the trend of measurements', () => {
   it('of a line is its slope, and of nothing that changes nothing', () => {
@@ -50,4 +50,37 @@ describe('the trend of measurements', () => {
       expect(below).toBeLessThan(part > 0.7 ? 0.1 : 0.08);
     },
   );
+});
+
+describe('several runs together', () => {
+  it('know more than each, and are as often right as they say', () => {
+    const random = new Random(7);
+    let [beyond, narrower] = [0, 0];
+    const rounds = 400;
+    for (let round = 0; round < rounds; round += 1) {
+      const runs = [1, 2, 5].map((restless) => trend(noisy(random, 120, 0, restless)));
+      const all = together(runs);
+      const margin = all.atMostPerDay - all.perDay;
+      if (all.atMostPerDay < 0) beyond += 1;
+      if (runs.every((run) => margin < run.atMostPerDay - run.perDay)) narrower += 1;
+    }
+    expect(narrower).toBe(rounds);
+    expect(beyond / rounds).toBeGreaterThan(0.01);
+    expect(beyond / rounds).toBeLessThan(0.09);
+  });
+
+  it('find a leak that is in all of them, and go by the one that is sure', () => {
+    const leak = (i: number) => ({ time: i * 10, value: 20 + i / 100 });
+    const sure = trend(Array.from({ length: 100 }, (_, i) => leak(i)));
+    const restless = trend(noisy(new Random(3), 100, 0, 50));
+    expect(together([restless, sure]).atLeastPerDay).toBeCloseTo(86.4, 1);
+    expect(together([sure]).perDay).toBe(sure.perDay);
+  });
+
+  it('are those that say something', () => {
+    const unknown = trend([{ time: 0, value: 1 }]);
+    const known = trend(noisy(new Random(1), 60, 0, 1));
+    expect(together([unknown, known])).toEqual(known);
+    expect(together([unknown, unknown]).atMostPerDay).toBeNaN();
+  });
 });

@@ -5,7 +5,7 @@ export interface Sample {
 }
 
 /** How fast something grows, with 95 % confidence on each side. */
-export interface Trend {
+export interface Growth {
   readonly samples: number;
   readonly mean: number;
   /** As many independent measurements would have said as much. */
@@ -16,6 +16,10 @@ export interface Trend {
   readonly atLeastPerDay: number;
   /** It grows at most so fast, per day. */
   readonly atMostPerDay: number;
+}
+
+/** The same, and how much that was while it was measured. */
+export interface Trend extends Growth {
   /** How much the line grew while it was measured, as a part of the mean. */
   readonly part: number;
   /** It grew at least so much while it was measured, as a part of the mean. */
@@ -60,6 +64,30 @@ export function trend(samples: readonly Sample[]): Trend {
   if (squares <= 1e-12 * Math.max(1, mean * mean)) return bounded(0);
   if (effective <= 3) return { ...unknown, ...found };
   return bounded(student(effective - 2) * Math.sqrt(squares / (effective - 2) / spread) * DAY);
+}
+
+/**
+ * What several runs say together: the mean of their slopes, each with a weight of one over the square of how unsure it is.
+ *
+ * @remarks
+ * W. G. Cochran, Problems arising in the analysis of a series of similar experiments, Supplement to the Journal of the Royal
+ * Statistical Society 4 (1937). Runs that say nothing count nothing.
+ */
+export function together(runs: readonly Growth[]): Growth {
+  const said = runs.filter(({ atMostPerDay }) => !Number.isNaN(atMostPerDay));
+  if (said.length < 2) return said[0] ?? runs[0]!;
+  // A line that is one is sure, but not so sure that others are nothing.
+  const weights = said.map(({ perDay, atMostPerDay }) => Math.max(atMostPerDay - perDay, 1e-6) ** -2);
+  const weight = sum(weights, (each) => each);
+  const perDay = sum(said, (run, i) => run.perDay * weights[i]!) / weight;
+  const margin = 1 / Math.sqrt(weight);
+  const samples = sum(said, (run) => run.samples);
+  return {
+    samples,
+    mean: sum(said, (run) => run.mean * run.samples) / samples,
+    effective: sum(said, ({ effective }) => effective),
+    ...{ perDay, atLeastPerDay: perDay - margin, atMostPerDay: perDay + margin },
+  };
 }
 
 /** Quantile 0.95 of Student's t. */

@@ -8,12 +8,11 @@ const WARM_UP_MS = 3_600_000;
 /** Growth is judged from a run that measured for this long: nothing that grows by 10 MiB a day shows in less. */
 const ENOUGH_MS = 900_000;
 
-/** What a run is judged by. */
-export interface Judging {
+/** A run, and what it is judged by. */
+export interface Run {
+  readonly moments: readonly Moment[];
   readonly durationMs: number;
   readonly warmUpMs: number;
-  /** What memory may grow by in a day. */
-  readonly limitMiB: number;
 }
 
 /** How long a run warms up: what was asked for, else an hour or a third of it. */
@@ -21,17 +20,21 @@ export function warmUp(usage: string, durationMs: number, text: string | undefin
   return text === undefined ? Math.min(WARM_UP_MS, durationMs / 3) : milliseconds(usage, '--warm-up', text);
 }
 
-/** Says how everything grew after the warm-up, and what of that must not be. */
+/**
+ * Says how everything grew after the warm-up, in one run or several together, and what of that must not be.
+ *
+ * @param limitMiB - What memory may grow by in a day.
+ */
 export function growthOf(
-  moments: readonly Moment[],
-  { durationMs, warmUpMs, limitMiB }: Judging,
+  runs: readonly Run[],
+  limitMiB: number,
 ): { readonly lines: string[]; readonly failures: string[] } {
-  const measured = moments.filter(({ time }) => time * 1000 > warmUpMs);
-  const judged = durationMs - warmUpMs >= ENOUGH_MS;
+  const measured = runs.map(({ moments, warmUpMs }) => moments.filter(({ time }) => time * 1000 > warmUpMs));
+  const judged = runs.every(({ durationMs, warmUpMs }) => durationMs - warmUpMs >= ENOUGH_MS);
   const failures: string[] = [];
   const lines = judged ? [] : ['what follows is not judged: less than a quarter of an hour was measured'];
   lines.push(
-    `growth a day, from ${measured.length} measurements after the warm-up, with 95 % confidence on each side:`,
+    `growth a day, from ${measured.flat().length} measurements after the warm-up, with 95 % confidence on each side:`,
   );
   for (const { name, unit, trend, verdict } of judge(measured, limitMiB)) {
     const bounds = `${signed(trend.perDay)} (${signed(trend.atLeastPerDay)} … ${signed(trend.atMostPerDay)}) ${unit}`;
@@ -41,7 +44,7 @@ export function growthOf(
     if (judged && verdict === 'above')
       failures.push(`${name} is not known to grow by less than ${limitMiB} MiB a day`);
   }
-  for (const { name, first, last } of descriptorGrowth(measured)) {
+  for (const { name, first, last } of measured.flatMap(descriptorGrowth)) {
     lines.push(
       `  ${`${name}: descriptors`.padEnd(28)} ${first} at least in the first quarter, ${last} in the last`,
     );
@@ -51,7 +54,7 @@ export function growthOf(
 }
 
 /** Draws a run; what is warm-up is grey. */
-export function picture(moments: readonly Moment[], durationMs: number, warmUpMs: number): string {
+export function picture({ moments, durationMs, warmUpMs }: Run): string {
   const line = (name: string, value: (moment: Moment) => number | undefined) => ({
     name,
     points: moments.flatMap((moment) => {

@@ -24,7 +24,8 @@ describe('the verdict', () => {
       const rest = { ramMiB: 1, archiveMiB: 1, archiveFiles: 1, midnights: 1, scrapeMs: 1, answerMs: 1 };
       return { time: i * 10, processes, ...rest };
     });
-  const verdict = (name: string, all: Moment[]) => judge(all, 10).find((each) => each.name === name)?.verdict;
+  const verdict = (name: string, all: Moment[]) =>
+    judge([all], 10).find((each) => each.name === name)?.verdict;
   const level = () => 20;
   const leak = (i: number) => 20 + (100 * i * 10) / DAY;
 

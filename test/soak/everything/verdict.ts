@@ -1,4 +1,4 @@
-import { type Sample, type Trend, trend } from '../trend.js';
+import { type Growth, type Sample, together, trend } from '../trend.js';
 import { PROCESSES, type Moment } from './samples.js';
 
 /** What a growth is judged to be. */
@@ -8,7 +8,7 @@ export type Verdict = 'below' | 'above' | 'not told';
 export interface Judged {
   readonly name: string;
   readonly unit: string;
-  readonly trend: Trend;
+  readonly trend: Growth;
   /** Nothing where nothing is asked of it. */
   readonly verdict?: Verdict;
 }
@@ -18,43 +18,20 @@ const REST_SECONDS = 300;
 /** Between two measurements. */
 const INTERVAL_SECONDS = 10;
 
-/** How memory of all companions, and the rest, grows. */
-export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
-  const samplesOf = (value: (moment: Moment) => number | undefined): Sample[] =>
-    moments.flatMap((moment) => {
-      const found = value(moment);
-      return found === undefined ? [] : [{ time: moment.time, value: found }];
-    });
-  const of = (value: (moment: Moment) => number | undefined): Trend => trend(samplesOf(value));
-  const memory = (name: string, found: Trend, strict: boolean): Judged => ({
-    ...{ name, unit: 'MiB', trend: found },
-    verdict: verdictOf(found, limitMiB, strict),
-  });
+/** How memory of all companions, and the rest, grows, as one run or several together say. */
+export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): Judged[] {
+  const of = (value: (moment: Moment) => number | undefined, chosen = everyOne): Growth =>
+    together(runs.map((moments) => trend(chosen(samplesOf(moments, value)))));
+  const memory = (name: (typeof PROCESSES)[number], key: 'live' | 'rss'): Judged => {
+    const found = of(({ processes }) => processes[name][key], name === 'archiver' ? atRest : everyOne);
+    return {
+      name: `${name}: ${key === 'live' ? 'memory in use' : 'resident memory'}`,
+      ...{ unit: 'MiB', trend: found, verdict: verdictOf(found, limitMiB, key === 'live') },
+    };
+  };
   return [
-    ...PROCESSES.map((name) =>
-      memory(
-        `${name}: memory in use`,
-        trend(
-          atRest(
-            name,
-            samplesOf(({ processes }) => processes[name].live),
-          ),
-        ),
-        true,
-      ),
-    ),
-    ...PROCESSES.map((name) =>
-      memory(
-        `${name}: resident memory`,
-        trend(
-          atRest(
-            name,
-            samplesOf(({ processes }) => processes[name].rss),
-          ),
-        ),
-        false,
-      ),
-    ),
+    ...PROCESSES.map((name) => memory(name, 'live')),
+    ...PROCESSES.map((name) => memory(name, 'rss')),
     ...PROCESSES.map((name) => ({
       ...{ name: `${name}: lag`, unit: 's', trend: of(({ processes }) => processes[name].lag) },
     })).filter(({ trend: { samples } }) => samples > 0),
@@ -63,13 +40,23 @@ export function judge(moments: readonly Moment[], limitMiB: number): Judged[] {
   ];
 }
 
+function samplesOf(moments: readonly Moment[], value: (moment: Moment) => number | undefined): Sample[] {
+  return moments.flatMap((moment) => {
+    const found = value(moment);
+    return found === undefined ? [] : [{ time: moment.time, value: found }];
+  });
+}
+
+function everyOne(samples: readonly Sample[]): readonly Sample[] {
+  return samples;
+}
+
 /**
  * Of the archiver the least of every five minutes: what it is just doing says nothing of growth. It copies, seals and
  * compresses every few seconds, and measurements come at an interval of their own, so that for minutes nearly all of them
  * may find it at work.
  */
-function atRest(name: (typeof PROCESSES)[number], samples: readonly Sample[]): readonly Sample[] {
-  if (name !== 'archiver') return samples;
+function atRest(samples: readonly Sample[]): readonly Sample[] {
   const first = samples[0]?.time ?? 0;
   const last = samples.at(-1)?.time ?? 0;
   const least = new Map<number, Sample>();
@@ -91,7 +78,7 @@ function atRest(name: (typeof PROCESSES)[number], samples: readonly Sample[]): r
  * does not grow at all; without `strict` only where with 95 % confidence it is above, or the same holds. Not told: the run
  * is too short, or what is measured too restless, to tell the limit from nothing.
  */
-function verdictOf({ perDay, atLeastPerDay, atMostPerDay }: Trend, limit: number, strict: boolean): Verdict {
+function verdictOf({ perDay, atLeastPerDay, atMostPerDay }: Growth, limit: number, strict: boolean): Verdict {
   if (atMostPerDay < limit) return 'below';
   if (strict || atLeastPerDay > limit) return 'above';
   // as wide as this, even a growth of nothing would not be known to be below
