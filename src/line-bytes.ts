@@ -9,7 +9,7 @@ const POINT = 0x2e;
 const ZERO = 0x30;
 
 /**
- * A text whose bytes are looked for, eight at a time: that is ten times as fast as comparing strings.
+ * Bytes that are looked for, eight at a time: that is ten times as fast as comparing strings.
  *
  * @remarks
  * Two doubles are equal when their bytes are, but for NaN, which with its highest byte last no UTF-8 makes, and which is
@@ -18,23 +18,28 @@ const ZERO = 0x30;
 export class Piece {
   /** In bytes. */
   readonly length: number;
-  /** The bytes as doubles, lowest first; the last one overlaps with that before. */
-  readonly #doubles: Float64Array;
+  /** Here are the bytes as doubles, lowest first; the last one overlaps with that before. */
+  readonly #block: Float64Array;
+  readonly #from: number;
   /** Where there are less than eight. */
-  readonly #few: Buffer | undefined;
+  readonly #few: Uint8Array | undefined;
 
-  constructor(text: string) {
-    const length = Buffer.byteLength(text);
-    const doubles = doublesFor(length);
-    const bytes = Buffer.from(doubles.buffer, doubles.byteOffset, doubles.byteLength);
-    bytes.write(text);
+  /** Remembers what stands in some bytes from one offset to before another. */
+  constructor(view: DataView, start: number, end: number) {
+    const length = end - start;
+    const last = length >> 3;
+    if (used + last >= block.length) {
+      block = new Float64Array(Math.max(BLOCK_DOUBLES, last + 1));
+      used = 0;
+    }
     this.length = length;
-    this.#doubles = doubles;
-    this.#few = length < 8 ? bytes.subarray(0, length) : undefined;
+    this.#block = block;
+    this.#from = used;
+    this.#few = length < 8 ? bytesOf(view, start, length).slice() : undefined;
     if (length < 8) return;
-    bytes.copyWithin(bytes.length - 8, length - 8, length);
-    const view = new DataView(doubles.buffer, doubles.byteOffset, doubles.byteLength);
-    for (let i = 0; i < doubles.length; i += 1) doubles[i] = view.getFloat64(8 * i, true);
+    for (let i = 0; i < last; i += 1) block[used + i] = view.getFloat64(start + 8 * i, true);
+    block[used + last] = view.getFloat64(end - 8, true);
+    used += last + 1;
   }
 
   /**
@@ -47,30 +52,25 @@ export class Piece {
     const { length } = this;
     if (start + length > size) return false;
     if (this.#few !== undefined) return this.#few.every((byte, i) => view.getUint8(start + i) === byte);
-    const doubles = this.#doubles;
-    const last = doubles.length - 1;
+    const doubles = this.#block;
+    const from = this.#from;
+    const last = from + (length >> 3);
+    let at = start;
     // Two in a step take a tenth less than one. The last two follow apart: the one before the last perhaps once more.
-    for (let i = 0; i < last - 1; i += 2) {
-      const at = start + 8 * i;
+    for (let i = from; i < last - 1; i += 2) {
       if (view.getFloat64(at, true) !== doubles[i] || view.getFloat64(at + 8, true) !== doubles[i + 1])
         return false;
+      at += 16;
     }
     return (
-      view.getFloat64(start + 8 * last - 8, true) === doubles[last - 1] &&
+      view.getFloat64(start + 8 * (last - from) - 8, true) === doubles[last - 1] &&
       view.getFloat64(start + length - 8, true) === doubles[last]
     );
   }
 }
 
-/** Room for so many bytes, and the last eight of them once more. */
-function doublesFor(bytes: number): Float64Array {
-  const length = (bytes >> 3) + 1;
-  if (used + length > block.length) {
-    block = new Float64Array(Math.max(BLOCK_DOUBLES, length));
-    used = 0;
-  }
-  used += length;
-  return block.subarray(used - length, used);
+function bytesOf({ buffer, byteOffset }: DataView, start: number, length: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset + start, length);
 }
 
 /** Reads `hh:mm:ss` as milliseconds; NaN where it is none. */

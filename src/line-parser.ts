@@ -1,11 +1,11 @@
 import { millisOf, Piece, secondOf } from './line-bytes.js';
 import { type Head, LinePieces } from './line-pieces.js';
 import { parseRecord, parseTime } from './parse.js';
-import { recordOf, type RecordSeries } from './points.js';
+import type { RecordSeries } from './points.js';
 import { type MetricRecord, START_TEXT, TIMESTAMP_END, TIMESTAMP_START } from './record.js';
 
-/** Lines that are no longer than this are worth remembering piece by piece. */
-const MAX_CACHED_CHARS = 512;
+/** Lines of no more bytes than this are worth remembering piece by piece. */
+const MAX_CACHED_BYTES = 512;
 
 const BEFORE_VALUE = '","value":';
 /** From the start of a line to the end of its timestamp, here once more: CommonJS asks another file for it at each line. */
@@ -18,6 +18,9 @@ const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
 const LETTER_Z = 0x5a;
+const LETTER_E = 0x65;
+/** What makes a letter a small one. */
+const LOWER_CASE = 0x20;
 
 /**
  * Parses many lines, most of them in canonical form.
@@ -35,8 +38,7 @@ export class LineParser {
   #view: DataView = new DataView(this.#bytes.buffer, 0, 0);
   #size = 0;
   #last: Head | undefined;
-  #day = new Piece('');
-  #dayText = '';
+  #day: Piece | undefined;
   #dayTime = NaN;
   /** The eight bytes of `hh:mm:ss` and the four of `.mmm`, as numbers, and what they mean. */
   #secondBytes = NaN;
@@ -47,7 +49,7 @@ export class LineParser {
   #timeFound = 0;
   #valueFound = 0;
 
-  /** Time of the record that was recognised last. */
+  /** Time of the record whose series was found last. */
   get time(): number {
     return this.#timeFound;
   }
@@ -72,11 +74,23 @@ export class LineParser {
     this.#bytes = bytes;
     this.#size = bytes.length;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#pieces.tick();
     return this.#view;
   }
 
   /**
-   * Parses a line that was not recognised.
+   * Finds of what series a line is.
+   *
+   * @param start - Where the line begins.
+   * @returns The series; {@link LineParser.time} and {@link LineParser.value} say the rest. Undefined where the line has
+   * to be parsed.
+   */
+  series(start: number): RecordSeries | undefined {
+    return this.#recognise(start) ?? this.#learn(start);
+  }
+
+  /**
+   * Parses a line of no series.
    *
    * @param start - Where the line begins.
    * @returns The record; or the text of the line, without its newline, where it is none.
@@ -85,23 +99,17 @@ export class LineParser {
     const newline = this.#bytes.indexOf(NEWLINE, start);
     const line = this.#bytes.toString('utf8', start, newline);
     this.#end = newline + 1;
-    return this.#learn(line, start) ?? parseRecord(line) ?? line;
+    return parseRecord(line) ?? line;
   }
 
-  /**
-   * Recognises the line at an offset where it is of the series that came next the last time.
-   *
-   * @param start - Where the line begins.
-   * @returns The series; {@link LineParser.time} and {@link LineParser.value} say the rest. Undefined where the line has
-   * to be parsed.
-   */
-  recognise(start: number): RecordSeries | undefined {
+  /** Recognises the line at an offset where it is of the series that came next the last time. */
+  #recognise(start: number): RecordSeries | undefined {
     const head = this.#last?.next;
-    const tail = head?.tail;
-    if (head === undefined || tail === undefined) return undefined;
+    const [tail, day] = [head?.tail, this.#day];
+    if (head === undefined || tail === undefined || day === undefined) return undefined;
     const [view, size] = [this.#view, this.#size];
     const headStart = start + TIME_CHARS;
-    if (!this.#day.isAt(view, size, start) || !head.piece.isAt(view, size, headStart)) return undefined;
+    if (!day.isAt(view, size, start) || !head.piece.isAt(view, size, headStart)) return undefined;
     const time = this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
     const value = this.#number(headStart + head.piece.length);
     const tailStart = this.#end;
@@ -141,7 +149,7 @@ export class LineParser {
         break;
       }
     }
-    // Not 007, nor .5, nor 5., nor anything of so many digits that rounding is for somebody else.
+    // Not 007, nor .5, nor 5., nor 5e5, nor anything of so many digits that rounding is for somebody else.
     const leadingZero = bytes[first] === ZERO && at > first + 1 && bytes[first + 1] !== POINT;
     const length = at - first;
     if (
@@ -150,7 +158,8 @@ export class LineParser {
       digits > 999_999_999_999_999 ||
       leadingZero ||
       scale === 1 ||
-      bytes[first] === POINT
+      bytes[first] === POINT ||
+      (bytes[at]! | LOWER_CASE) === LETTER_E
     ) {
       return this.#numberByText(start);
     }
@@ -168,20 +177,32 @@ export class LineParser {
     return literal.length < 32 ? finite(literal) : NaN;
   }
 
-  /** Takes a line apart by its text, and remembers its pieces. */
-  #learn(line: string, start: number): MetricRecord | undefined {
-    if (line.length > MAX_CACHED_CHARS || !line.startsWith(START_TEXT)) return undefined;
-    const valueStart = line.indexOf(BEFORE_VALUE, TIMESTAMP_END) + BEFORE_VALUE.length;
-    if (valueStart < TIMESTAMP_END) return undefined;
-    this.#jsonNumber.lastIndex = valueStart;
-    const value = finite(this.#jsonNumber.exec(line)?.[0] ?? '');
-    const valueEnd = this.#jsonNumber.lastIndex;
-    const time = this.#time(line, start);
+  /** Takes a line apart, and remembers its pieces. */
+  #learn(start: number): RecordSeries | undefined {
+    const bytes = this.#bytes;
+    const end = bytes.indexOf(NEWLINE, start) + 1;
+    const headStart = start + TIME_CHARS;
+    if (end - start > MAX_CACHED_BYTES || end < headStart) return undefined;
+    // A character for each byte, whatever UTF-8 makes of them, so that places in the text are places in the bytes.
+    const text = bytes.toString('latin1', headStart, end);
+    const headLength = text.indexOf(BEFORE_VALUE) + BEFORE_VALUE.length;
+    if (headLength < BEFORE_VALUE.length) return undefined;
+    const time = this.#time(start);
+    const value = this.#number(headStart + headLength);
     if (Number.isNaN(time) || Number.isNaN(value)) return undefined;
-    const head = this.#pieces.learn(line.slice(TIMESTAMP_END, valueStart), line.slice(valueEnd), this.#last);
+    const tailStart = this.#end;
+    const head = this.#pieces.learn(
+      { text: text.slice(0, headLength), start: headStart },
+      { text: text.slice(tailStart - headStart), start: tailStart },
+      this.#view,
+      this.#last,
+    );
     if (head === undefined) return undefined;
     this.#last = head;
-    return recordOf(head.series!, time, value);
+    this.#end = end;
+    this.#timeFound = time;
+    this.#valueFound = value;
+    return head.series;
   }
 
   /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. Most often it is that of the line before. */
@@ -201,14 +222,15 @@ export class LineParser {
     return this.#secondTime + this.#millis;
   }
 
-  #time(line: string, start: number): number {
-    if (this.#dayText === '' || !line.startsWith(this.#dayText)) {
-      const dayText = line.slice(0, DAY_CHARS);
-      const dayTime = parseTime(`${dayText.slice(TIMESTAMP_START)}00:00:00.000Z`);
+  /** Reads the timestamp of a line; NaN where it begins with none. */
+  #time(start: number): number {
+    if (this.#day?.isAt(this.#view, this.#size, start) !== true) {
+      const text = this.#bytes.toString('latin1', start, start + DAY_CHARS);
+      if (!text.startsWith(START_TEXT)) return NaN;
+      const dayTime = parseTime(`${text.slice(TIMESTAMP_START)}00:00:00.000Z`);
       if (Number.isNaN(dayTime)) return NaN;
-      this.#dayText = dayText;
       this.#dayTime = dayTime;
-      this.#day = new Piece(dayText);
+      this.#day = new Piece(this.#view, start, start + DAY_CHARS);
     }
     return this.#dayTime + this.#timeOfDay(start + DAY_CHARS);
   }

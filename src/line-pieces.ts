@@ -21,17 +21,28 @@ const BEFORE_AGENT = '","agent":"';
 /** A head whose strings stand for themselves; of the agent more has to be checked. */
 const PLAIN_HEAD = /^","agent":"([^"\\]+)","metric":"([A-Za-z][A-Za-z0-9_./-]{0,254})","value":$/;
 
+/** Letters that are more than one byte of UTF-8. */
+const LONG_LETTERS = /[\u0080-\u00ff]/;
+
+/** A piece of a line. */
+export interface PieceText {
+  /** A character for each byte. */
+  readonly text: string;
+  /** Where it begins. */
+  readonly start: number;
+}
+
 /** What stands between a timestamp and its value, and what that means. */
 export interface Head {
   readonly piece: Piece;
   readonly agent: string;
   readonly metric: string;
-  /** The series of all tails that were seen behind it. */
-  readonly all: Map<Tail, RecordSeries>;
   /** What followed the value the last time: most often what follows it now. */
   tail: Tail | undefined;
   /** The series of both. */
   series: RecordSeries | undefined;
+  /** The series of all tails that were seen behind it, where there was more than one. */
+  all: Map<Tail, RecordSeries> | undefined;
   /** The head of the line after this one the last time. */
   next: Head | undefined;
 }
@@ -47,50 +58,60 @@ export class LinePieces {
   readonly #heads = new Map<string, Head>();
   readonly #tails = new Map<string, Tail>();
   #chars = 0;
-  #since = performance.now();
+  #now = performance.now();
+  #since = this.#now;
+
+  /** Looks at the clock, which to ask for each line would take a while. */
+  tick(): void {
+    this.#now = performance.now();
+  }
 
   /**
    * Understands a line by its pieces, and remembers them.
    *
+   * @param view - The bytes that they are pieces of.
    * @param before - The head of the line before this one, which will know what came next.
    * @returns The head, with its tail; undefined where they are not those of a canonical line, or not worth remembering.
    */
-  learn(headText: string, tailText: string, before: Head | undefined): Head | undefined {
-    const now = performance.now();
-    const anew = this.#chars >= MAX_REMEMBERED_CHARS || now - this.#since >= FORGET_MS;
-    if (anew) this.#forget(now);
-    const head = this.#head(headText);
-    const tail = head && this.#tail(tailText);
+  learn(
+    headText: PieceText,
+    tailText: PieceText,
+    view: DataView,
+    before: Head | undefined,
+  ): Head | undefined {
+    const anew = this.#chars >= MAX_REMEMBERED_CHARS || this.#now - this.#since >= FORGET_MS;
+    if (anew) this.#forget();
+    const head = this.#head(headText, view);
+    const tail = head && this.#tail(tailText, view);
     if (tail === undefined) return undefined;
-    head!.tail = tail;
-    head!.series = this.#series(head!, tail);
+    if (head!.tail !== tail) this.#follow(head!, tail);
     // What started anew must not be reached from what was before, or memory would not be bounded.
     if (before !== undefined && !anew) before.next = head;
     return head;
   }
 
-  #forget(now: number): void {
-    this.#since = now;
+  #forget(): void {
+    this.#since = this.#now;
     this.#heads.clear();
     this.#tails.clear();
     this.#chars = 0;
   }
 
-  #head(text: string): Head | undefined {
+  #head({ text, start }: PieceText, view: DataView): Head | undefined {
     const known = this.#heads.get(text);
     if (known !== undefined) return known;
-    const identity = plainHead(text) ?? parseHead(text);
+    const identity = readHead(utf8(text));
     if (identity === undefined) return undefined;
     const { agent, metric } = identity;
-    const piece = new Piece(text);
+    const piece = new Piece(view, start, start + text.length);
     // One plain literal: what is spread into an object lies further away in memory, which every line would pay.
     const head: Head = {
       piece,
       agent,
       metric,
-      all: new Map(),
       tail: undefined,
       series: undefined,
+      all: undefined,
       next: undefined,
     };
     this.#heads.set(text, head);
@@ -98,37 +119,46 @@ export class LinePieces {
     return head;
   }
 
-  #tail(text: string): Tail | undefined {
+  #tail({ text, start }: PieceText, view: DataView): Tail | undefined {
     const known = this.#tails.get(text);
     if (known !== undefined) return known;
-    const fields = parseTail(text);
+    const fields = parseTail(utf8(text));
     if (fields === undefined) return undefined;
-    const tail = { piece: new Piece(`${text}\n`), fields };
+    const tail = { piece: new Piece(view, start, start + text.length), fields };
     this.#tails.set(text, tail);
     this.#chars += text.length;
     return tail;
   }
 
-  /** The one object that stands for what both say. */
-  #series(head: Head, tail: Tail): RecordSeries {
-    let series = head.all.get(tail);
+  /** Finds the one object that stands for what both say. */
+  #follow(head: Head, tail: Tail): void {
+    if (head.tail !== undefined) head.all ??= new Map([[head.tail, head.series!]]);
+    let series = head.all?.get(tail);
     if (series === undefined) {
       const { agent, metric } = head;
       const { unit, type, attributes, scope, writer } = tail.fields;
       series = { agent, metric, unit, type, attributes, scope, writer };
-      head.all.set(tail, series);
+      head.all?.set(tail, series);
       this.#chars += SERIES_CHARS;
     }
-    return series;
+    head.tail = tail;
+    head.series = series;
   }
+}
+
+/** The text that bytes are, of which each is a character here. */
+function utf8(text: string): string {
+  return LONG_LETTERS.test(text) ? Buffer.from(text, 'latin1').toString() : text;
 }
 
 type HeadFields = Pick<MetricRecord, 'agent' | 'metric'>;
 
-/** What a head without escapes says: nearly all heads there are, in a fifth of the time. */
-function plainHead(text: string): HeadFields | undefined {
+function readHead(text: string): HeadFields | undefined {
+  // Nearly all heads there are have no escapes, and take a fifth of the time.
   const [, agent, metric] = PLAIN_HEAD.exec(text) ?? [];
-  return agent === undefined || agentProblem(agent) !== undefined ? undefined : { agent, metric: metric! };
+  return agent === undefined || agentProblem(agent) !== undefined
+    ? parseHead(text)
+    : { agent, metric: metric! };
 }
 
 function parseHead(text: string): HeadFields | undefined {

@@ -29,7 +29,7 @@ function expected(record: MetricRecord): unknown {
 /** Parses one line as if it stood in a file. */
 function parseAsLine(parser: LineParser, line: string): MetricRecord | undefined {
   parser.use(Buffer.from(`${line}\n`));
-  const series = parser.recognise(0);
+  const series = parser.series(0);
   if (series !== undefined) return recordOf(series, parser.time, parser.value);
   const parsed = parser.parse(0);
   return typeof parsed === 'string' ? undefined : parsed;
@@ -285,9 +285,9 @@ it('forgets after ten minutes what nobody writes any more', () => {
   const seriesOf = (writer: string): RecordSeries | undefined => {
     const line = formatRecord({ ...plain, type: 'counter', writer });
     parser.use(Buffer.from(line + line));
-    if (parser.recognise(0) === undefined) parser.parse(0);
-    if (parser.recognise(line.length) === undefined) parser.parse(line.length);
-    return parser.recognise(0);
+    parser.series(0);
+    parser.series(line.length);
+    return parser.series(0);
   };
   const first = seriesOf('a');
   expect(first).toMatchObject({ writer: 'a' });

@@ -77,7 +77,7 @@ export class LineDecoder {
     for (let start = 0; start < end; start = parser.end) {
       while (older?.at(view, start) === true) start = older.next(lines, start);
       if (start === end) break;
-      const series = parser.recognise(start);
+      const series = parser.series(start);
       if (series !== undefined) {
         counts.records += 1;
         this.lastTime = parser.time;
