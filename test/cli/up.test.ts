@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -41,8 +41,12 @@ function place() {
   return { root, directory: directory!, archive: archive!, args: ['up', ...options, ...ports], env };
 }
 
-async function start(more: readonly string[] = [], at = place()): Promise<Up> {
-  const child = spawn(process.execPath, [CLI, ...at.args, ...more], {
+async function start(
+  more: readonly string[] = [],
+  at = place(),
+  nodeOptions: readonly string[] = [],
+): Promise<Up> {
+  const child = spawn(process.execPath, [...nodeOptions, CLI, ...at.args, ...more], {
     ...{ cwd: at.root, env: cleanEnvironment(at.env) },
   });
   const ended = once(child, 'close');
@@ -121,6 +125,14 @@ describe('cfn-metrics up', () => {
     const scrape = await fetch(companions.prometheus.url!);
     expect(await scrape.text()).toContain('\ncfn_files_read{agent="agent-1"} 5\n');
     expect(await up.end()).toBe(0);
+  });
+
+  it('gives companions little room for new objects, and what else Node was told', async () => {
+    const up = await start(['--only=prometheus'], place(), ['--max-old-space-size=512']);
+    const pid = (await ready(up)).companions.prometheus.pid!;
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const told = ['--max-semi-space-size=1', '--max-old-space-size=512', CLI, 'serve', '--prometheus'];
+    expect(words.slice(1, 1 + told.length)).toEqual(told);
   });
 
   it.each(NAMES)('starts the %s again when it is killed, and lets the others go on', async (name) => {
