@@ -4,10 +4,6 @@ const BLOCK_DOUBLES = 8192;
 let block = new Float64Array(0);
 let used = 0;
 
-const COLON = 0x3a;
-const POINT = 0x2e;
-const ZERO = 0x30;
-
 /**
  * Bytes that are looked for, eight at a time: that is ten times as fast as comparing strings.
  *
@@ -73,26 +69,32 @@ function bytesOf({ buffer, byteOffset }: DataView, start: number, length: number
   return new Uint8Array(buffer, byteOffset + start, length);
 }
 
-/** Reads `hh:mm:ss` as milliseconds; NaN where it is none. */
-export function secondOf(bytes: Uint8Array, at: number): number {
-  const hours = twoDigits(bytes, at);
-  const minutes = twoDigits(bytes, at + 3);
-  const seconds = twoDigits(bytes, at + 6);
-  const marks = bytes[at + 2] === COLON && bytes[at + 5] === COLON;
-  if (!marks || !(hours < 24) || !(minutes < 60) || !(seconds < 60)) return NaN;
-  return ((hours * 60 + minutes) * 60 + seconds) * 1000;
-}
+/** Four bytes at a time, lowest first: what is left of a digit by exclusive or is its value, of another byte more than 9. */
+const HOURS = 0x30_3a_30_30;
+const SECONDS = 0x30_30_3a_30;
+const MILLIS = 0x30_30_30_2e;
 
-/** Reads `.mmm`; NaN where it is none. */
-export function millisOf(bytes: Uint8Array, at: number): number {
-  return bytes[at] === POINT ? twoDigits(bytes, at + 1) * 10 + digitAt(bytes, at + 3) : NaN;
-}
-
-function twoDigits(bytes: Uint8Array, at: number): number {
-  return digitAt(bytes, at) * 10 + digitAt(bytes, at + 1);
-}
-
-function digitAt(bytes: Uint8Array, at: number): number {
-  const digit = bytes[at]! - ZERO;
-  return digit >= 0 && digit <= 9 ? digit : NaN;
+/**
+ * Reads `hh:mm:ss.mmm` as milliseconds; NaN where it is none.
+ *
+ * @param view - Has at least twelve bytes there.
+ */
+export function timeOfDay(view: DataView, at: number): number {
+  const hours = view.getInt32(at, true) ^ HOURS;
+  const seconds = view.getInt32(at + 4, true) ^ SECONDS;
+  const millis = view.getInt32(at + 8, true) ^ MILLIS;
+  const h1 = hours & 0xff;
+  const h2 = (hours >> 8) & 0xff;
+  const m1 = hours >>> 24;
+  const m2 = seconds & 0xff;
+  const s1 = (seconds >> 16) & 0xff;
+  const s2 = seconds >>> 24;
+  const f1 = (millis >> 8) & 0xff;
+  const f2 = (millis >> 16) & 0xff;
+  const f3 = millis >>> 24;
+  const marks = (hours & 0xff_00_00) | (seconds & 0xff_00) | (millis & 0xff);
+  const hour = 10 * h1 + h2;
+  if (marks !== 0 || hour > 23 || h2 > 9 || m1 > 5 || m2 > 9 || s1 > 5 || s2 > 9) return NaN;
+  if (f1 > 9 || f2 > 9 || f3 > 9) return NaN;
+  return ((hour * 60 + 10 * m1 + m2) * 60 + 10 * s1 + s2) * 1000 + 100 * f1 + 10 * f2 + f3;
 }

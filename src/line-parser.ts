@@ -1,4 +1,4 @@
-import { millisOf, Piece, secondOf } from './line-bytes.js';
+import { Piece, timeOfDay } from './line-bytes.js';
 import { type Head, LinePieces } from './line-pieces.js';
 import { parseRecord, parseTime } from './parse.js';
 import type { RecordSeries } from './points.js';
@@ -40,11 +40,6 @@ export class LineParser {
   #last: Head | undefined;
   #day: Piece | undefined;
   #dayTime = NaN;
-  /** The eight bytes of `hh:mm:ss` and the four of `.mmm`, as numbers, and what they mean. */
-  #secondBytes = NaN;
-  #secondTime = NaN;
-  #millisBytes = NaN;
-  #millis = NaN;
   #end = 0;
   #timeFound = 0;
   #valueFound = 0;
@@ -205,21 +200,10 @@ export class LineParser {
     return head.series;
   }
 
-  /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. Most often it is that of the line before. */
+  /** Reads `hh:mm:ss.mmmZ` as milliseconds; NaN where it is none. */
   #timeOfDay(at: number): number {
-    const [bytes, view] = [this.#bytes, this.#view];
-    if (at + 13 > this.#size || bytes[at + 12] !== LETTER_Z) return NaN;
-    const second = view.getFloat64(at, true);
-    if (second !== this.#secondBytes) {
-      this.#secondTime = secondOf(bytes, at);
-      this.#secondBytes = second;
-    }
-    const millis = view.getInt32(at + 8, true);
-    if (millis !== this.#millisBytes) {
-      this.#millis = millisOf(bytes, at + 8);
-      this.#millisBytes = millis;
-    }
-    return this.#secondTime + this.#millis;
+    if (at + 13 > this.#size || this.#bytes[at + 12] !== LETTER_Z) return NaN;
+    return timeOfDay(this.#view, at);
   }
 
   /** Reads the timestamp of a line; NaN where it begins with none. */

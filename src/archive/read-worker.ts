@@ -6,27 +6,33 @@ import { ColumnSink } from '../store/columns.js';
 import { LineDecoder } from '../store/lines.js';
 import type { ReadAnswer, ReadJob } from './read-thread.js';
 
-/** Series that have a number; then numbering starts anew, so that memory stays bounded. */
+/** So many series have a number; then numbering starts anew, so that memory stays bounded. */
 const MOST_SERIES = 65_536;
+
+/** A series, with the number that it was given last. */
+type Numbered = RecordSeries & { number?: number };
 
 // One for all parts: what was understood of a series' lines in one file helps with those in the next.
 const decoder = new LineDecoder();
-const numbers = new Map<RecordSeries, number>();
+/** What is numbered anew begins with this one. */
+let first = 0;
+let next = 0;
 let fresh: RecordSeries[] = [];
 
-function numberOf(series: RecordSeries): number {
-  let number = numbers.get(series);
-  if (number === undefined) {
-    number = numbers.size;
-    numbers.set(series, number);
+/** With the number in the series itself, for a map of them would be a fourteenth of all the time that a day takes. */
+function numberOf(series: Numbered): number {
+  let { number } = series;
+  if (number === undefined || number < first) {
+    number = next++;
+    series.number = number;
     fresh.push(series);
   }
-  return number;
+  return number - first;
 }
 
 function read({ extent, range }: ReadJob): ReadAnswer {
-  const anew = numbers.size >= MOST_SERIES;
-  if (anew) numbers.clear();
+  const anew = next - first >= MOST_SERIES;
+  if (anew) first = next;
   fresh = [];
   const { counts } = decoder;
   const before = { ...counts };
