@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineParser } from '../src/line-parser.js';
+import { LinePieces } from '../src/line-pieces.js';
 import { parseRecord } from '../src/parse.js';
 import { recordOf, type RecordSeries } from '../src/points.js';
 import { agentId, formatRecord, type MetricRecord, START_TEXT } from '../src/record.js';
@@ -235,6 +236,39 @@ describe('parsing', () => {
       for (let i = 0; i < 3; i += 1) {
         expect(stored(parseAsLine(parser, text))).toEqual(stored(parseRecord(text)));
       }
+    }
+  });
+
+  it('learns a line once, however long its pieces, and knows it by its bytes from then on', () => {
+    const learn = vi.spyOn(LinePieces.prototype, 'learn');
+    onTestFinished(() => learn.mockRestore());
+    for (let length = 0; length <= 24; length += 1) {
+      const unit = 'é'.padEnd(length, 'x').slice(0, length);
+      const record = { ...plain, agent: `a${unit}`, ...(length > 0 && { unit }) };
+      const parser = new LineParser();
+      for (const value of [1, 0.25, 1e-7, -1.5e300, 12345678901234.5, 0]) {
+        const text = formatRecord({ ...record, value });
+        parser.use(Buffer.from(text + text));
+        expect(parser.series(0)).toMatchObject({ agent: record.agent });
+        expect(parser.series(parser.end)).toMatchObject({ agent: record.agent });
+        expect(parser).toMatchObject({ value, end: 2 * Buffer.byteLength(text) });
+      }
+      expect(learn).toHaveBeenCalledTimes(2);
+      learn.mockClear();
+    }
+  });
+
+  it('keeps what it learnt when other bytes come to the same place', () => {
+    const parser = new LineParser();
+    const bytes = Buffer.alloc(1000);
+    const parse = (record: MetricRecord) => {
+      const length = bytes.write(formatRecord(record).repeat(2));
+      parser.use(bytes.subarray(0, length));
+      return [parser.series(0), parser.series(parser.end)];
+    };
+    for (const record of [plain, { ...plain, unit: 'ms' }, { ...plain, agent: 'b' }, plain]) {
+      const { time: _time, value: _value, ...series } = record;
+      expect(stored(parse(record))).toEqual([series, series]);
     }
   });
 
