@@ -130,7 +130,7 @@ export class LinePieces {
     return tail;
   }
 
-  /** Finds the one object that stands for what both say. */
+  /** Notes down what follows a head now, and the one object that stands for what both say. */
   #follow(head: Head, tail: Tail): void {
     if (head.tail !== undefined) head.all ??= new Map([[head.tail, head.series!]]);
     let series = head.all?.get(tail);
