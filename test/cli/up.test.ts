@@ -131,7 +131,7 @@ describe('cfn-metrics up', () => {
     const up = await start(['--only=prometheus'], place(), ['--max-old-space-size=512']);
     const pid = (await ready(up)).companions.prometheus.pid!;
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const told = ['--max-semi-space-size=1', '--max-old-space-size=512', CLI, 'serve', '--prometheus'];
+    const told = ['--max-semi-space-size=4', '--max-old-space-size=512', CLI, 'serve', '--prometheus'];
     expect(words.slice(1, 1 + told.length)).toEqual(told);
   });
 

@@ -39,10 +39,11 @@ export interface CompanionOptions {
 /** Bad usage. */
 const REFUSED = 2;
 /**
- * New objects get 3 MiB at most instead of 48 (three semi-spaces, of 16 MiB by default): they live for a moment, and all
- * of a companion that lives on takes less than that. Options of `up` itself come after it, so they win.
+ * New objects get 12 MiB at most in place of 48 (three semi-spaces, of 16 MiB by default): they live for a moment, and all
+ * of a companion that lives on takes little more than that. With one MiB they are taken for old before they are gone, and
+ * leave old pages ever emptier. Options of `up` itself come after it, so they win.
  */
-const YOUNG_GENERATION = '--max-semi-space-size=1';
+const YOUNG_GENERATION = '--max-semi-space-size=4';
 const NO_REPORT = { ready: false, lagMs: null, error: null, url: null, rssBytes: null, heapBytes: null };
 
 /** A process that is started again when it ends or hangs, each time a little later. */
