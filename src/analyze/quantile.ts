@@ -30,6 +30,18 @@ export function quantileOfFirst(count: number, sorted: ArrayLike<number>, q: num
   return interpolate(lower, index + 1 < count ? sorted[index + 1]! : lower, h - index);
 }
 
+/** The ranks of the two numbers between which a quantile is, by the same definition. */
+export function ranksOf(count: number, q: number): [lower: number, upper: number] {
+  const h = (count - 1) * q;
+  return [Math.floor(h), Math.ceil(h)];
+}
+
+/** The quantile between them. */
+export function between(count: number, q: number, lower: number, upper: number): number {
+  const h = (count - 1) * q;
+  return interpolate(lower, upper, h - Math.floor(h));
+}
+
 /**
  * Refuses what is no quantile.
  *

@@ -1,6 +1,6 @@
 import { Folded } from './folded.js';
 import type { Foldable, Memory } from './memory.js';
-import { interpolate } from './quantile.js';
+import { between, ranksOf } from './quantile.js';
 import { atRanks } from './selected.js';
 import { Spread } from './spread.js';
 
@@ -135,17 +135,4 @@ export class Values implements Foldable {
     this.#memory.use(this.bytes - before);
     this.#memory.keep();
   }
-}
-
-/** The ranks of the two numbers between which a quantile is, by definition 7 of Hyndman and Fan. */
-function ranksOf(count: number, q: number): [lower: number, upper: number] {
-  const h = (count - 1) * q;
-  return [Math.floor(h), Math.ceil(h)];
-}
-
-/** The quantile between them. */
-function between(count: number, q: number, lower: number, upper: number): number {
-  const h = (count - 1) * q;
-  const index = Math.floor(h);
-  return h === index ? lower : interpolate(lower, upper, h - index);
 }

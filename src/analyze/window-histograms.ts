@@ -16,17 +16,18 @@ interface HistogramCell {
 /** The points of a histogram, merged by second. */
 export class HistogramSeries extends Series {
   readonly #seconds = new Seconds<HistogramCell>();
-  #additions = 0;
-  readonly #seen: (readonly [additions: number, first: unknown, last: unknown] | undefined)[] = [];
 
   /** Adds a point: all of it, what it has more than the one before it, or nothing but its mean. */
   add(record: MetricRecord, before: MetricRecord | 'whole' | 'baseline'): void {
     const { time, value } = record;
     if (time > this.latest) this.latest = time;
-    this.#additions += 1;
     const cell = this.#seconds.cell(time, () => newCell(this.labels));
     cell.tally.add(time, NaN, Number.isNaN(value) ? NaN : value);
     if (before !== 'baseline') include(cell.histogram, record, before === 'whole' ? undefined : before);
+  }
+
+  advance(view: View): number {
+    return this.#seconds.advance(view);
   }
 
   dropBefore(time: number): void {
@@ -35,7 +36,6 @@ export class HistogramSeries extends Series {
 
   dropFrom(time: number): void {
     this.#seconds.dropFrom(time);
-    this.#additions += 1;
     this.latest = Math.min(this.latest, time);
   }
 
@@ -50,14 +50,6 @@ export class HistogramSeries extends Series {
       cell.tally.merge(mine.tally);
       mergeHistogram(cell.histogram, mine.histogram);
     }
-  }
-
-  protected moved(view: View): boolean {
-    const range = this.#seconds.range(view.since, view.until);
-    const seen = [this.#additions, range[0], range.at(-1)] as const;
-    const before = this.#seen[view.slot];
-    this.#seen[view.slot] = seen;
-    return before === undefined || seen.some((part, i) => part !== before[i]);
   }
 }
 

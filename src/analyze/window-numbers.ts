@@ -39,8 +39,6 @@ export class NumberSeries extends Series {
   #points: Points | undefined = new Points();
   readonly #runnings: (Running | undefined)[] = [];
   readonly #seconds = new Seconds<NumberCell>();
-  #additions = 0;
-  readonly #seen: (readonly [additions: number, first: unknown, last: unknown] | undefined)[] = [];
 
   /**
    * Adds a point.
@@ -54,7 +52,6 @@ export class NumberSeries extends Series {
     if (time > this.latest) this.latest = time;
     const points = this.#points;
     if (points === undefined) {
-      this.#additions += 1;
       this.#seconds.cell(time, () => new NumberCell()).add(time, value, stored);
       return;
     }
@@ -63,6 +60,17 @@ export class NumberSeries extends Series {
       for (const running of this.#runnings) running?.inserted(sequence);
     }
     if (points.end - points.first > MOST_POINTS) this.#fold(points, keep);
+  }
+
+  advance(view: View): number {
+    const points = this.#points;
+    if (points === undefined) return this.#seconds.advance(view);
+    return this.#running(points, view.slot).advance(view.since, view.until);
+  }
+
+  /** Moves a view that somebody will be shown at any moment: now its numbers are in the processor's caches. */
+  keepUp(view: View): void {
+    this.#runnings[view.slot]?.keepUp(view.since, view.until);
   }
 
   dropBefore(time: number): void {
@@ -74,8 +82,7 @@ export class NumberSeries extends Series {
   dropFrom(time: number): void {
     this.#points?.dropFrom(time);
     this.#seconds.dropFrom(time);
-    this.#runnings.length = 0;
-    this.#additions += 1;
+    for (const running of this.#runnings) running?.reset();
     this.latest = Math.min(this.latest, time);
   }
 
@@ -84,23 +91,13 @@ export class NumberSeries extends Series {
     return this.#points?.read() ?? 0;
   }
 
-  read({ slot }: View): number {
-    return this.#runnings[slot]?.read() ?? 0;
+  read({ slot, since }: View): number {
+    return this.#runnings[slot]?.read(since) ?? 0;
   }
 
   /** Shows the points in a view to somebody; false where they are too many, or not kept. */
   show(view: View, viewer: PointsViewer): boolean {
     return this.#points?.show(view.since, view.until, viewer) ?? false;
-  }
-
-  protected moved(view: View): boolean {
-    if (this.#points !== undefined)
-      return this.#running(this.#points, view.slot).advance(view.since, view.until);
-    const range = this.#seconds.range(view.since, view.until);
-    const seen = [this.#additions, range[0], range.at(-1)] as const;
-    const before = this.#seen[view.slot];
-    this.#seen[view.slot] = seen;
-    return before === undefined || seen.some((part, i) => part !== before[i]);
   }
 
   /** What is in a view, as of the last time it moved. */
@@ -121,7 +118,14 @@ export class NumberSeries extends Series {
       tally.merge(cell.tally);
       buckets.merge(cell.buckets);
     }
-    return { labels: this.labels, tally, buckets, raw: false, values: (_, from) => from };
+    return {
+      labels: this.labels,
+      tally,
+      percentiles: undefined,
+      sorted: undefined,
+      buckets,
+      values: (_, from) => from,
+    };
   }
 
   #fold(points: Points, keep: number): void {
@@ -132,6 +136,5 @@ export class NumberSeries extends Series {
     }
     this.#points = undefined;
     this.#runnings.length = 0;
-    this.#additions += 1;
   }
 }

@@ -9,13 +9,10 @@ import type { Labels, View } from './window-series.js';
 import { groupOf, type Identity } from './window-statistics.js';
 import type { AnySeries } from './window-tree.js';
 
-/** A group of an answer, and what it was the last time. */
+/** Which series make a group. */
 interface PlannedGroup {
   readonly identity: Identity;
   readonly series: AnySeries[];
-  changes: number;
-  records: number;
-  group: Group | undefined;
 }
 
 /**
@@ -33,6 +30,10 @@ export interface Rows {
 /** Which series make which groups of a question, in the order of the answer, so that asking again need not find out. */
 export class Plan {
   readonly #groups: readonly PlannedGroup[];
+  // What each of them was the last time, as columns.
+  readonly #changes: Float64Array;
+  readonly #records: Float64Array;
+  readonly #answers: (Group | undefined)[];
   readonly #quantiles: readonly number[];
   #rows: readonly Rows[] | undefined;
 
@@ -43,7 +44,7 @@ export class Plan {
    * @param keys - What they are kept by.
    */
   constructor(all: readonly AnySeries[], keys: readonly QueryKey[], question: WindowQuestion) {
-    this.#quantiles = [...PERCENTILES, ...question.quantiles];
+    this.#quantiles = question.quantiles.length === 0 ? PERCENTILES : [...PERCENTILES, ...question.quantiles];
     const groups = new Map<string, PlannedGroup>();
     const wanted = new Map<string, boolean>();
     const agentAt = keys.findIndex(({ kind }) => kind === 'agent');
@@ -61,11 +62,14 @@ export class Plan {
       if (known !== undefined) known.series.push(series);
       else {
         const identity = identityOf(labels, keys, question.positions);
-        groups.set(name, { identity, series: [series], changes: -1, records: 0, group: undefined });
+        groups.set(name, { identity, series: [series] });
       }
     }
     const compare = comparison(keys, question.positions);
     this.#groups = [...groups.values()].sort((a, b) => compare(a.series[0]!.labels, b.series[0]!.labels));
+    this.#changes = new Float64Array(this.#groups.length).fill(-1);
+    this.#records = new Float64Array(this.#groups.length);
+    this.#answers = this.#groups.map(() => undefined);
   }
 
   /** The same, those that have no records in a view included, for who looks at all of them. */
@@ -78,23 +82,25 @@ export class Plan {
     const groups: Group[] = [];
     let records = 0;
     const read = ({ series: [one] }: PlannedGroup): number => one!.read(view);
-    for (const [at, planned] of this.#groups.entries()) {
+    for (let at = 0; at < this.#groups.length; at += 1) {
       if (at % AHEAD === 0) fetchAhead(this.#groups, at, read);
       let changes = 0;
-      for (const series of planned.series) changes += series.advance(view);
-      if (changes !== planned.changes) this.#renew(planned, changes, view);
-      if (planned.group === undefined) continue;
-      groups.push(planned.group);
-      records += planned.records;
+      for (const series of this.#groups[at]!.series) changes += series.advance(view);
+      if (changes !== this.#changes[at]) this.#renew(at, changes, view);
+      const group = this.#answers[at];
+      if (group === undefined) continue;
+      groups.push(group);
+      records += this.#records[at]!;
     }
     return { groups, records };
   }
 
-  #renew(planned: PlannedGroup, changes: number, view: View): void {
-    planned.changes = changes;
-    const answer = groupOf(planned.identity, planned.series, view, this.#quantiles);
-    planned.records = answer?.records ?? 0;
-    planned.group = answer?.group;
+  #renew(at: number, changes: number, view: View): void {
+    const { identity, series } = this.#groups[at]!;
+    const answer = groupOf(identity, series, view, this.#quantiles);
+    this.#changes[at] = changes;
+    this.#records[at] = answer?.records ?? 0;
+    this.#answers[at] = answer?.group;
   }
 }
 

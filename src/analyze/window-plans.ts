@@ -1,7 +1,11 @@
 import type { Plan } from './window-plan.js';
+import type { View } from './window-series.js';
 
 /** Ranges of time that are kept added up; whoever asks for more of them in turn has them added up anew. */
 const MOST_VIEWS = 8;
+/** Who asked so long ago, and has not since, is not expected at any moment. */
+const EXPECTED_MS = 1000;
+const SECOND_MS = 1000;
 /** Questions that are remembered. */
 const MOST_PLANS = 64;
 
@@ -9,6 +13,16 @@ interface KeptView {
   readonly slot: number;
   readonly generation: number;
   used: number;
+  asked: Asked | undefined;
+}
+
+/** How a view was asked for the last time. */
+interface Asked {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly lengthMs: number;
+  /** From the end of the view to that of the second that the clock was in. */
+  readonly lagMs: number;
 }
 
 interface KeptPlan {
@@ -22,6 +36,9 @@ export class Plans {
   readonly #views = new Map<string, KeptView>();
   readonly #plans = new Map<string, KeptPlan>();
   #turn = 0;
+  #expected: readonly View[] = [];
+  /** The end of the second in which these were found. */
+  #expectedAt = -Infinity;
 
   /**
    * Finds how a question was answered the last time.
@@ -53,6 +70,30 @@ export class Plans {
     return { slot, plan: known.plan };
   }
 
+  /** Hears of a view that somebody was shown. */
+  shown(range: string, { since, until }: View, now: number): void {
+    const lagMs = Math.max(endOfSecond(now) - until, 0);
+    // Who looks further back, or at the same time again, is told fastest if nothing moves.
+    const asked = lagMs <= SECOND_MS ? { at: now, lengthMs: until - since, lagMs } : undefined;
+    this.#views.get(range)!.asked = asked;
+    this.#expectedAt = -Infinity;
+  }
+
+  /** The views that somebody will be shown at any moment, as they are now. */
+  expected(now: number): readonly View[] {
+    const end = endOfSecond(now);
+    if (end === this.#expectedAt) return this.#expected;
+    const views: View[] = [];
+    for (const { slot, asked } of this.#views.values()) {
+      if (asked === undefined || now - asked.at > EXPECTED_MS) continue;
+      const until = end - asked.lagMs;
+      views.push({ slot, since: until - asked.lengthMs, until });
+    }
+    this.#expected = views;
+    this.#expectedAt = end;
+    return views;
+  }
+
   #view(range: string): KeptView {
     this.#turn += 1;
     let view = this.#views.get(range);
@@ -63,10 +104,14 @@ export class Plans {
         this.#views.delete(oldest);
         slot = free;
       }
-      view = { slot, generation: this.#turn, used: this.#turn };
+      view = { slot, generation: this.#turn, used: this.#turn, asked: undefined };
       this.#views.set(range, view);
     }
     view.used = this.#turn;
     return view;
   }
+}
+
+function endOfSecond(time: number): number {
+  return Math.ceil(time / SECOND_MS) * SECOND_MS;
 }

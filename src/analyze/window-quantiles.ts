@@ -1,14 +1,13 @@
-import { interpolate, quantileOfFirst } from './quantile.js';
+import { PERCENTILES } from './measured.js';
+import { between, interpolate, quantileOfFirst, ranksOf } from './quantile.js';
+import { atRanks } from './selected.js';
 import { BUCKET_ERROR, Buckets } from './window-buckets.js';
 import type { NumberPart } from './window-part.js';
+import { sortFirst } from './window-sorted.js';
 import type { Tally } from './window-tally.js';
 
-/** So many values of several series are sorted; of more, quantiles come from buckets. */
-const MOST_SORTED = 1024;
-/** Up to here sorting by insertion is faster than what the engine has for typed arrays. */
-const FEW = 80;
-/** Values of one group after the other. */
-const SCRATCH = new Float64Array(MOST_SORTED);
+/** Values of one group after the other: such groups are many, and an array of their own takes longer than to sort them. */
+const SCRATCH = new Float64Array(1024);
 
 /** Quantiles, and how good they are. */
 export interface Quantiles {
@@ -20,33 +19,50 @@ export interface Quantiles {
 
 /** Quantiles of all values of several parts. */
 export function quantilesOf(parts: readonly NumberPart[], tally: Tally, asked: readonly number[]): Quantiles {
-  if (tally.count === 0) return { values: asked.map(() => null), exact: true, error: null };
-  const buckets = parts.length === 1 ? parts[0]!.buckets : bucketsOf(parts, tally.count);
-  if (buckets !== undefined) return estimates(buckets, tally, asked);
-  // Groups of few values are many, and an array of their own would take longer than to sort them.
-  const { count } = tally;
-  const values = count <= SCRATCH.length ? SCRATCH : new Float64Array(count);
-  collect(parts, values);
-  sortFirst(count, values);
-  return { values: asked.map((q) => quantileOfFirst(count, values, q)), exact: true, error: 0 };
+  const { count, min, max } = tally;
+  if (count === 0) return { values: asked.map(() => null), exact: true, error: null };
+  const [only] = parts;
+  if (parts.length === 1 && asked === PERCENTILES && only!.percentiles !== undefined)
+    return exactly(only!.percentiles);
+  if (parts.length === 1 && only!.sorted !== undefined) return ofSorted(count, only!.sorted.values, asked);
+  if (parts.some(({ buckets }) => buckets !== undefined)) return estimates(bucketsOf(parts), tally, asked);
+  if (count <= SCRATCH.length) {
+    let to = 0;
+    for (const part of parts) to = part.values(SCRATCH, to);
+    sortFirst(count, SCRATCH);
+    return ofSorted(count, SCRATCH, asked);
+  }
+  const ranks = asked.flatMap((q) => ranksOf(count, q));
+  const found = atRanks(parts.map(valuesOf), ranks, min, max);
+  return exactly(asked.map((q, i) => between(count, q, found[2 * i]!, found[2 * i + 1]!)));
 }
 
-/** One row of buckets of all, unless there are so few values that they are sorted. */
-function bucketsOf(parts: readonly NumberPart[], count: number): Buckets | undefined {
-  if (count <= MOST_SORTED && parts.every((part) => part.raw)) return undefined;
+function exactly(values: readonly number[]): Quantiles {
+  return { values, exact: true, error: 0 };
+}
+
+function ofSorted(count: number, values: Float64Array, asked: readonly number[]): Quantiles {
+  return exactly(asked.map((q) => quantileOfFirst(count, values, q)));
+}
+
+/** The values of a part, none of them NaN. */
+function valuesOf(part: NumberPart): Float64Array {
+  const { sorted, tally } = part;
+  if (sorted !== undefined) return sorted.values.subarray(0, sorted.size);
+  const values = new Float64Array(tally.count);
+  part.values(values, 0);
+  return values;
+}
+
+/** Counts by magnitude of all values. */
+function bucketsOf(parts: readonly NumberPart[]): Buckets {
+  if (parts.length === 1) return parts[0]!.buckets!;
   const all = new Buckets(true);
-  const rest = parts.filter((part) => part.buckets === undefined);
-  for (const { buckets } of parts) if (buckets !== undefined) all.merge(buckets);
-  const left = rest.reduce((total, { tally }) => total + tally.count, 0);
-  const values = new Float64Array(left);
-  collect(rest, values);
-  for (let i = 0; i < left; i += 1) all.add(values[i]!, 1);
+  for (const part of parts) {
+    if (part.buckets !== undefined) all.merge(part.buckets);
+    else for (const value of valuesOf(part)) all.add(value, 1);
+  }
   return all;
-}
-
-function collect(parts: readonly NumberPart[], into: Float64Array): void {
-  let to = 0;
-  for (const part of parts) to = part.values(into, to);
 }
 
 function estimates(buckets: Buckets, { count, min, max }: Tally, asked: readonly number[]): Quantiles {
@@ -71,18 +87,4 @@ function errorOf(estimate: number, lower: number, upper: number, fraction: numbe
   // Between a negative value and a positive one the two errors add up, and the quantile may be anywhere near zero.
   const off = BUCKET_ERROR * (1 + BUCKET_ERROR) * (upper * fraction - lower * (1 - fraction));
   return off < Math.abs(estimate) ? off / (Math.abs(estimate) - off) : Infinity;
-}
-
-/** Sorts the first so many in place. */
-function sortFirst(count: number, values: Float64Array): void {
-  if (count > FEW) {
-    values.subarray(0, count).sort();
-    return;
-  }
-  for (let i = 1; i < count; i += 1) {
-    const value = values[i]!;
-    let at = i;
-    for (; at > 0 && values[at - 1]! > value; at -= 1) values[at] = values[at - 1]!;
-    values[at] = value;
-  }
 }

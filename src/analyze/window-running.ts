@@ -1,11 +1,37 @@
-import { Buckets } from './window-buckets.js';
+import { PERCENTILES } from './measured.js';
+import type { Buckets } from './window-buckets.js';
 import type { Points } from './window-points.js';
 import type { NumberPart } from './window-part.js';
-import type { Labels } from './window-series.js';
-import { Tally } from './window-tally.js';
+import { Ranked } from './window-ranked.js';
+import { type Labels, nextChange } from './window-series.js';
+import type { Sorted } from './window-sorted.js';
+import { FIELDS, Tally } from './window-tally.js';
 
-/** So many values are sorted whenever somebody asks; of more, quantiles come from buckets. */
-const MOST_SORTED = 64;
+/** Where more points than this come at once, all are sorted anew. */
+const MOST_INSERTED = 16;
+
+/** A range of more points is moved when somebody asks. */
+const MOST_KEPT_UP = 2048;
+
+// What is kept behind the tally in one array: doubles in fields are objects of their own, each in another place in memory.
+/** The range that was last added up. */
+const SINCE = FIELDS;
+const UNTIL = FIELDS + 1;
+/** Time of the first point in it, and of the first one behind it; Infinity where there is none. */
+const FIRST_AT = FIELDS + 2;
+const NEXT_AT = FIELDS + 3;
+/** A number that rises with each change. */
+const CHANGE = FIELDS + 4;
+/** Sums of deviations from a value near all of them. */
+const SHIFT = FIELDS + 5;
+const DEVIATIONS = FIELDS + 6;
+const SQUARES = FIELDS + 7;
+const LOUDEST = FIELDS + 8;
+/** The quantiles that every group has. */
+const QUANTILES = FIELDS + 9;
+const ROW = QUANTILES + PERCENTILES.length;
+/** Numbers of 8 bytes in what a processor fetches at a time. */
+const LINE = 8;
 /** Squares that went through may be this much larger than those left. */
 const LOUD_SQUARES = 1e6;
 /** An extreme that went may be this much larger than all that is left: the sum keeps twice the digits of a double. */
@@ -21,28 +47,22 @@ const LOUD = 1e6;
  */
 export class Running implements NumberPart {
   readonly labels: Labels;
-  /** The values themselves are there. */
-  readonly raw = true;
   /** As of the last {@link Running.advance}. */
-  readonly tally = new Tally();
-  /** Counts by magnitude, where there are too many values to sort them. */
-  buckets: Buckets | undefined;
+  readonly tally: Tally;
   /** Sequence number of the first point in the range, and that behind the last. */
   from = 0;
   to = 0;
+  readonly #row = new Float64Array(ROW).fill(Infinity, SINCE);
   readonly #points: Points;
-  #since = Infinity;
-  #until = Infinity;
-  /** Sums of deviations from a value near all of them. */
-  #shift = 0;
-  #deviations = 0;
-  #squares = 0;
-  #loudestSquares = 0;
+  readonly #ranked = new Ranked();
+  /** Whether the quantiles that every group has are in the row. */
+  #percentiles = false;
+  /** The end of all points as of the last {@link Running.advance}. */
+  #end = 0;
+  /** How many of the values are the least, and the greatest: one at least, where there are any. */
   #atMin = 0;
   #atMax = 0;
   #removed: number;
-  /** The values lie too far apart for buckets. */
-  #far = false;
   /** Whether a point came in between since the range moved. */
   #touched = false;
 
@@ -54,44 +74,85 @@ export class Running implements NumberPart {
   constructor(labels: Labels, points: Points, turn: number) {
     this.labels = labels;
     this.#points = points;
+    this.tally = new Tally(this.#row);
     this.#removed = turn % 1024;
   }
 
   /**
    * Moves the range.
    *
-   * @returns Whether any point came or went.
+   * @returns A number that rises when any point comes or goes.
    */
-  advance(since: number, until: number): boolean {
+  advance(since: number, until: number): number {
+    const row = this.#row;
     const points = this.#points;
-    const back = since < this.#since || until < this.#until;
-    this.#since = since;
-    this.#until = until;
+    const back = since < row[SINCE]! || until < row[UNTIL]!;
+    const { end } = points;
+    const alike = end === this.#end && row[FIRST_AT]! >= since && row[NEXT_AT]! >= until;
+    if (alike && !back) return row[CHANGE]!;
+    if (this.#move(points, since, until, back)) row[CHANGE] = nextChange();
+    row[SINCE] = since;
+    row[UNTIL] = until;
+    row[FIRST_AT] = this.from < this.to ? points.timeAt(this.from) : Infinity;
+    row[NEXT_AT] = this.to < end ? points.timeAt(this.to) : Infinity;
+    this.#end = end;
+    this.#touched = false;
+    return row[CHANGE]!;
+  }
+
+  /** Moves the range, but never back, nor where counting anew would take long. */
+  keepUp(since: number, until: number): void {
+    if (until >= this.#row[UNTIL]! && this.to - this.from <= MOST_KEPT_UP) this.advance(since, until);
+  }
+
+  /** Has all be counted anew: points went that are not over. */
+  reset(): void {
+    this.#row[SINCE] = Infinity;
+  }
+
+  #move(points: Points, since: number, until: number, back: boolean): boolean {
     if (back || points.first > this.from) {
       this.from = points.search(since);
       this.to = Math.max(points.search(until), this.from);
-      this.#touched = false;
       this.#recount(points);
       return true;
     }
     const { from, to } = this;
     const { end } = points;
+    const many = to + MOST_INSERTED;
+    if (many < end && points.timeAt(many) < until) this.#ranked.sorted = undefined;
     for (; this.from < end && points.timeAt(this.from) < since; this.from += 1) {
       if (this.from < to) this.#take(points, this.from, -1);
     }
     if (this.to < this.from) this.to = this.from;
     for (; this.to < end && points.timeAt(this.to) < until; this.to += 1) this.#take(points, this.to, 1);
     if (this.from === from && this.to === to && !this.#touched) return false;
-    this.#touched = false;
     this.#refresh(points);
     return true;
   }
 
-  /** For {@link fetchAhead}: where points come and go, and what they are added to. */
-  read(): number {
+  /** For {@link fetchAhead}: what was added up and, where points have come or go, where they are. */
+  read(since: number): number {
+    const row = this.#row;
     const points = this.#points;
+    const sum = row[0]! + row[LINE]! + row[2 * LINE]! + row[3 * LINE]!;
+    if (points.end === this.#end && row[FIRST_AT]! >= since) return sum;
     const first = this.from >= points.first && this.from < points.end ? points.timeAt(this.from) : 0;
-    return points.read() + first + this.tally.records + this.tally.last + (this.buckets?.read() ?? 0);
+    return sum + points.read() + first + this.#ranked.read();
+  }
+
+  get sorted(): Sorted | undefined {
+    return this.#ranked.sorted;
+  }
+
+  get buckets(): Buckets | undefined {
+    return this.#ranked.buckets;
+  }
+
+  get percentiles(): readonly number[] | undefined {
+    if (!this.#percentiles) return undefined;
+    const row = this.#row;
+    return [row[QUANTILES]!, row[QUANTILES + 1]!, row[QUANTILES + 2]!, row[QUANTILES + 3]!];
   }
 
   values(into: Float64Array, from: number): number {
@@ -108,7 +169,7 @@ export class Running implements NumberPart {
   inserted(sequence: number): void {
     const points = this.#points;
     if (sequence > this.to || (sequence === this.to && this.from < this.to)) return;
-    if (points.timeAt(sequence) < this.#since) {
+    if (points.timeAt(sequence) < this.#row[SINCE]!) {
       this.from += 1;
       this.to += 1;
     } else if (sequence < this.to) {
@@ -130,18 +191,16 @@ export class Running implements NumberPart {
     tally.count += sign;
     if (sign < 0) this.#removed += 1;
     this.#extremes(value, sign);
-    if (this.buckets !== undefined && !this.buckets.add(value, sign)) {
-      this.buckets = undefined;
-      this.#far = true;
-    }
+    this.#ranked.take(value, sign);
     if (value === Infinity) tally.highs += sign;
     else if (value === -Infinity) tally.lows += sign;
     else {
       tally.addToSum(sign * value);
-      const deviation = value - this.#shift;
-      this.#deviations += sign * deviation;
-      this.#squares += sign * deviation * deviation;
-      if (this.#squares > this.#loudestSquares) this.#loudestSquares = this.#squares;
+      const row = this.#row;
+      const deviation = value - row[SHIFT]!;
+      row[DEVIATIONS]! += sign * deviation;
+      row[SQUARES]! += sign * deviation * deviation;
+      if (row[SQUARES]! > row[LOUDEST]!) row[LOUDEST] = row[SQUARES]!;
     }
   }
 
@@ -163,33 +222,49 @@ export class Running implements NumberPart {
   #refresh(points: Points): void {
     const { tally } = this;
     if (this.#atMin <= 0 || this.#atMax <= 0) this.#findExtremes(points);
-    if (!Number.isFinite(tally.sum) || this.#removed > 1024 + 16 * tally.count) {
-      this.#recount(points);
-      return;
+    if (Number.isFinite(tally.sum) && this.#removed <= 1024 + 16 * tally.count) {
+      this.#center();
+      // Squares that are no doubles would be none counted anew.
+      if (!(tally.squares * LOUD_SQUARES < this.#row[LOUDEST]!)) {
+        this.#finish(points);
+        return;
+      }
     }
-    const mean = tally.finite === 0 ? 0 : this.#deviations / tally.finite;
-    tally.center = this.#shift + mean;
-    tally.squares = Math.max(this.#squares - mean * this.#deviations, 0);
-    if (tally.squares * LOUD_SQUARES < this.#loudestSquares) {
-      this.#recount(points);
-      return;
-    }
+    this.#recount(points);
+  }
+
+  #center(): void {
+    const { tally } = this;
+    const row = this.#row;
+    const mean = tally.finite === 0 ? 0 : row[DEVIATIONS]! / tally.finite;
+    tally.center = row[SHIFT]! + mean;
+    tally.squares = Math.max(row[SQUARES]! - mean * row[DEVIATIONS]!, 0);
+  }
+
+  #finish(points: Points): void {
     this.#ends(points);
-    if (tally.count < MOST_SORTED / 2) this.buckets = undefined;
-    else if (tally.count > MOST_SORTED && this.buckets === undefined && !this.#far) this.#fill(points);
+    this.#ranked.arrange(this);
+    this.#percentiles = this.#ranked.percentiles(this.#row, QUANTILES);
   }
 
   /** Finds the extremes of what is left, when the last of those that were is gone. */
   #findExtremes(points: Points): void {
     const { tally } = this;
     const before = Math.max(Math.abs(tally.min), Math.abs(tally.max));
+    const { sorted } = this.#ranked;
     let [min, max, atMin, atMax] = [Infinity, -Infinity, 0, 0];
-    for (let at = this.from; at < this.to; at += 1) {
-      const value = points.valueAt(at);
-      if (value < min) [min, atMin] = [value, 0];
-      if (value > max) [max, atMax] = [value, 0];
-      if (value === min) atMin += 1;
-      if (value === max) atMax += 1;
+    if (sorted !== undefined) {
+      // Others that are the same are not counted: they are found when these are gone.
+      if (sorted.size > 0)
+        [min, max, atMin, atMax] = [sorted.values[0]!, sorted.values[sorted.size - 1]!, 1, 1];
+    } else {
+      for (let at = this.from; at < this.to; at += 1) {
+        const value = points.valueAt(at);
+        if (value < min) [min, atMin] = [value, 0];
+        if (value > max) [max, atMax] = [value, 0];
+        if (value === min) atMin += 1;
+        if (value === max) atMax += 1;
+      }
     }
     [tally.min, tally.max, this.#atMin, this.#atMax] = [min, max, atMin, atMax];
     // Beside one so large others were rounded away; and of nothing the sum is to be zero.
@@ -198,31 +273,28 @@ export class Running implements NumberPart {
   }
 
   #recount(points: Points): void {
-    const { tally } = this;
-    tally.clear();
-    this.buckets = undefined;
-    this.#far = false;
+    const row = this.#row;
+    this.tally.clear();
+    this.#ranked.clear();
     this.#removed = 0;
     this.#atMin = 0;
     this.#atMax = 0;
-    this.#shift = 0;
+    row[SHIFT] = 0;
     for (let at = this.from; at < this.to; at += 1) this.#take(points, at, 1);
-    this.#deviations = 0;
-    this.#squares = 0;
-    this.#shift = this.#roughMean(points);
+    const shift = this.#roughMean(points);
+    let [deviations, squares] = [0, 0];
     for (let at = this.from; at < this.to; at += 1) {
       const value = points.valueAt(at);
       if (!Number.isFinite(value)) continue;
-      const deviation = value - this.#shift;
-      this.#deviations += deviation;
-      this.#squares += deviation * deviation;
+      deviations += value - shift;
+      squares += (value - shift) ** 2;
     }
-    this.#loudestSquares = this.#squares;
-    const rest = tally.finite === 0 ? 0 : this.#deviations / tally.finite;
-    tally.center = this.#shift + rest;
-    tally.squares = Math.max(this.#squares - rest * this.#deviations, 0);
-    this.#ends(points);
-    if (tally.count > MOST_SORTED) this.#fill(points);
+    row[SHIFT] = shift;
+    row[DEVIATIONS] = deviations;
+    row[SQUARES] = squares;
+    row[LOUDEST] = squares;
+    this.#center();
+    this.#finish(points);
   }
 
   /** A value near all of them, even where their sum is no double. */
@@ -250,17 +322,5 @@ export class Running implements NumberPart {
     tally.first = none ? NaN : points.storedAt(first);
     tally.lastTime = none ? -Infinity : points.timeAt(last);
     tally.last = none ? NaN : points.storedAt(last);
-  }
-
-  #fill(points: Points): void {
-    const buckets = new Buckets(false);
-    for (let at = this.from; at < this.to; at += 1) {
-      const value = points.valueAt(at);
-      if (!Number.isNaN(value) && !buckets.add(value, 1)) {
-        this.#far = true;
-        return;
-      }
-    }
-    this.buckets = buckets;
   }
 }

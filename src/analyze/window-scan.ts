@@ -14,8 +14,9 @@ const MOST_POINTS = 128;
  */
 export class Scan implements NumberPart, PointsViewer {
   readonly tally = new Tally();
+  readonly percentiles = undefined;
+  readonly sorted = undefined;
   readonly buckets = undefined;
-  readonly raw = true;
   readonly #values = new Float64Array(MOST_POINTS);
   #size = 0;
   #records = 0;

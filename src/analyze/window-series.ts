@@ -20,12 +20,19 @@ export interface View {
   readonly until: number;
 }
 
+let changes = 0;
+
+/** A number above all that it gave before, for what has changed. */
+export function nextChange(): number {
+  changes += 1;
+  return changes;
+}
+
 /** What all series have in common. */
 export abstract class Series {
   readonly labels: Labels;
   /** Unix milliseconds of the latest point. */
   latest = -Infinity;
-  readonly #changes: number[] = [];
 
   constructor(labels: Labels) {
     this.labels = labels;
@@ -34,12 +41,9 @@ export abstract class Series {
   /**
    * Moves a view.
    *
-   * @returns How often what is in the view has changed so far: the same number means the same content.
+   * @returns A number that rises when what is in the view changes: the same number means the same content.
    */
-  advance(view: View): number {
-    if (this.moved(view)) this.#changes[view.slot] = (this.#changes[view.slot] ?? 0) + 1;
-    return this.#changes[view.slot] ?? 0;
-  }
+  abstract advance(view: View): number;
 
   /** For {@link fetchAhead}: what a view is moved with, where that is known. */
   abstract read(view: View): number;
@@ -49,7 +53,4 @@ export abstract class Series {
 
   /** Forgets what is not older than a time. */
   abstract dropFrom(time: number): void;
-
-  /** Moves a view, and says whether what is in it has changed. */
-  protected abstract moved(view: View): boolean;
 }

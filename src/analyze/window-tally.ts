@@ -3,6 +3,9 @@ import { STRIDE } from './window-points.js';
 /** The fields of a tally of nothing, in their order. */
 const EMPTY = Float64Array.of(0, 0, 0, 0, 0, 0, 0, Infinity, -Infinity, 0, 0, Infinity, NaN, -Infinity, NaN);
 
+/** How many these are. */
+export const FIELDS = EMPTY.length;
+
 /** One point, as {@link Tally.addPoints} takes them. */
 const ONE_CELL = new Float64Array(STRIDE);
 const ONE_STORED = new Float64Array(1);
@@ -17,7 +20,13 @@ const ONE_STORED = new Float64Array(1);
  */
 export class Tally {
   // One array: doubles in fields are objects of their own, each in another place in memory.
-  readonly #fields = EMPTY.slice();
+  readonly #fields: Float64Array;
+
+  /** Starts with nothing, in the first {@link FIELDS} numbers of an array that may have more. */
+  constructor(fields = new Float64Array(FIELDS)) {
+    fields.set(EMPTY);
+    this.#fields = fields;
+  }
 
   /** Points, whether they count or not. */
   get records(): number {

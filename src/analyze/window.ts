@@ -121,15 +121,19 @@ export class Window {
     }
     if (series.labels.overflow) this.#counts.overflow += 1;
     if (series instanceof HistogramSeries) series.add(record, before);
-    else series.add(time, valueOf(record, before), record.value, this.#keep(now));
+    else {
+      series.add(time, valueOf(record, before), record.value, this.#keep(now));
+      for (const view of this.#plans.expected(now)) series.keepUp(view);
+    }
   }
 
   /**
    * Computes statistics by group, of whole seconds.
    *
    * @remarks
-   * Costs what came and went since the same length of time was asked for the last time, for up to eight lengths. Groups
-   * that did not change are the same objects as in the answer before: take them as they are.
+   * Costs what came and went since the same length of time was asked for the last time, for up to eight lengths. Where
+   * that was less than a second ago, each record was added up as it came, and little is left to do. Groups that did not
+   * change are the same objects as in the answer before: take them as they are.
    *
    * @throws MetricsError `ERR_METRICS_OPTION` where a question is not what it must be, or asks for what is not kept.
    */
@@ -137,8 +141,10 @@ export class Window {
     const now = this.#tick();
     const question = readQuestion(query, this.#settings, now);
     const { since, until, top, over } = question;
-    const { slot, plan } = this.#plan(String(until - since), question);
+    const range = String(until - since);
+    const { slot, plan } = this.#plan(range, question);
     const view = { slot, since, until };
+    this.#plans.shown(range, view, now);
     const answer = plan.answer(view);
     return {
       since: new Date(since).toISOString(),

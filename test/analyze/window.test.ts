@@ -118,7 +118,13 @@ const somePoint = fc.record({
 const someStep = fc.oneof(
   { weight: 8, arbitrary: fc.record({ age: fc.integer({ min: -70_000, max: 5_000 }), point: somePoint }) },
   { weight: 4, arbitrary: fc.record({ age: fc.integer({ min: -500, max: 0 }), point: somePoint }) },
-  { weight: 1, arbitrary: fc.record({ burst: fc.array(someValue, { minLength: 40, maxLength: 120 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      burst: fc.array(someValue, { minLength: 20, maxLength: 40 }),
+      times: fc.integer({ min: 1, max: 20 }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ advance: fc.integer({ min: 0, max: 15_000 }) }) },
   {
     weight: 3,
@@ -126,6 +132,7 @@ const someStep = fc.oneof(
       ask: fc.constantFrom(1000, 10_000, 30_000, 59_000),
       back: fc.constantFrom(0, 0, 0, 1000),
       groupBy: fc.constantFrom<GroupKey[]>([], ['agent']),
+      quantiles: fc.constantFrom([], [0, 0.25, 1]),
     }),
   },
 );
@@ -222,13 +229,14 @@ describe('a window', () => {
               writer: 'w1',
               restart: false,
             } as const;
-            step.burst.forEach((value, i) =>
-              add(clock.now - 2000 + i * 20, { ...point, counts: [0, 0, 0], value }),
-            );
+            for (let i = 0; i < step.burst.length * step.times; i += 1) {
+              const value = step.burst[i % step.burst.length]! * (1 + i / 1000);
+              add(clock.now - 2000 + i * 5, { ...point, counts: [0, 0, 0], value });
+            }
           } else {
             const until = Math.ceil((clock.now + 1) / 1000) * 1000 - step.back;
             const since = until - step.ask;
-            const question = { groupBy: step.groupBy, quantiles: [0, 0.25, 1] };
+            const question = { groupBy: step.groupBy, quantiles: step.quantiles };
             const answer = window.analyze({ ...question, until, lengthMs: step.ask });
             wrong.push(...compare(answer, oracleOf(added, seen, { since, until, ...question })));
           }
@@ -386,14 +394,115 @@ describe('accuracy', () => {
 
   it('of a quantile between two values far apart is that of the values beside it', () => {
     const { window } = windowAt(NOON);
-    for (let i = 0; i < 100; i += 1) window.add(gauge(-1, i < 50 ? 1 : 1000));
+    for (let i = 0; i < 600; i += 1) window.add(gauge(-1, i < 300 ? 1 : 1000));
     const [group] = window.analyze().groups;
     expect(group).toMatchObject({ exact: false });
     expect(Math.abs(group!.p50! / 500.5 - 1)).toBeLessThan(group!.error!);
     // Around zero nobody knows what part of the quantile the error is.
-    for (let i = 0; i < 100; i += 1) window.add(gauge(-1, -1, { metric: 'zero' }));
-    for (let i = 0; i < 100; i += 1) window.add(gauge(-1, 1, { metric: 'zero' }));
+    for (let i = 0; i < 600; i += 1) window.add(gauge(-1, i < 300 ? -1 : 1, { metric: 'zero' }));
     expect(window.analyze({ metrics: ['zero'] }).groups).toMatchObject([{ error: Infinity }]);
+  });
+});
+
+describe('quantiles', () => {
+  it('are exact of up to 512 values a series, of one or of many, and near beyond', () => {
+    const { window } = windowAt(NOON);
+    const records = Array.from({ length: 1536 }, (_, i) =>
+      gauge(-1, ((i * 7919) % 1536) / 7, { agent: `agent-${i % 3}` }),
+    );
+    for (const record of records) window.add(record);
+    for (const groupBy of [[], ['agent']] as const) {
+      const oracle = analyze(records, { groupBy, since: NOON - LENGTH_MS, until: NOON + 1000 });
+      const answer = window.analyze({ groupBy });
+      for (const group of answer.groups) expect(group).toMatchObject({ exact: true, error: 0 });
+      expect(compare(answer, { ...oracle, since: answer.since, until: answer.until })).toEqual([]);
+    }
+    window.add(gauge(-1, 0));
+    expect(window.analyze({ groupBy: ['agent'] }).groups.map(({ exact }) => exact)).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(window.analyze().groups).toMatchObject([{ exact: false }]);
+  });
+
+  it('are exact again when values have gone, but not at each step around the limit', () => {
+    const { clock, window } = windowAt(NOON);
+    for (let i = 0; i < 600; i += 1) window.add(gauge(-30 + i / 30, i));
+    const exact = (): boolean => window.analyze({ lengthMs: 30_000 }).groups[0]!.exact;
+    expect(exact()).toBe(false);
+    clock.now += 10_000;
+    expect(exact()).toBe(false);
+    clock.now += 3000;
+    expect(exact()).toBe(true);
+  });
+});
+
+it('forgets what is in the future of a clock that was put back, whatever was asked before', () => {
+  const { clock, window } = windowAt(NOON);
+  const histogram = { metric: 'sizes', type: 'histogram', ...explicit([1, 2, 3]) } as const;
+  for (const second of [-45, -5]) {
+    window.add(gauge(second, second));
+    window.add(gauge(second, 1, histogram));
+  }
+  const asked = { since: NOON - 50_000, until: NOON };
+  expect(window.analyze(asked).groups).toMatchObject([{ count: 2 }, { count: 12 }]);
+  clock.now -= 100_000;
+  expect(window.analyze(asked).groups).toMatchObject([{ count: 1, last: -45 }, { count: 6 }]);
+});
+
+describe('asked again and again', () => {
+  it('gives what has come so far, the second that has just begun included', () => {
+    const { clock, window } = windowAt(NOON);
+    window.add(gauge(-1, 1));
+    window.analyze({ lengthMs: 30_000 });
+    for (let tenth = 1; tenth <= 400; tenth += 1) {
+      clock.now = NOON + tenth * 100;
+      window.add(gauge(tenth / 10 - 0.01, tenth));
+      if (tenth % 5 === 0) window.analyze({ lengthMs: 30_000 });
+    }
+    // From 12:00:11 on.
+    const values = Array.from({ length: 290 }, (_, i) => i + 111);
+    expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([
+      {
+        count: 290,
+        min: 111,
+        max: 400,
+        p50: 255.5,
+        sum: values.reduce((a, b) => a + b),
+        first: 111,
+        last: 400,
+      },
+    ]);
+  });
+
+  it('gives the same objects for groups that did not change, and others for those that did', () => {
+    const { window } = windowAt(NOON);
+    const histogram = { metric: 'sizes', type: 'histogram', ...explicit([1, 2, 3]) } as const;
+    window.add(gauge(-1, 1));
+    window.add(gauge(-1, 1, { agent: 'agent-2' }));
+    window.add(gauge(-1, 1, histogram));
+    const asked = { lengthMs: 30_000, groupBy: ['agent'] } as const;
+    const [one, two, sizes] = window.analyze(asked).groups;
+    // Behind the end of the view, so in no answer yet.
+    window.add(gauge(5, 1));
+    window.add(gauge(-1, 2, { agent: 'agent-2' }));
+    window.add(gauge(-1, 1, histogram));
+    const after = window.analyze(asked).groups;
+    expect(after[0]).toBe(one);
+    expect(after.slice(1)).toMatchObject([{ count: 2 * two!.count }, { count: 2 * sizes!.count }]);
+  });
+
+  it('for the same time gives the same objects, whatever has come since', () => {
+    const { clock, window } = windowAt(NOON);
+    for (let second = -30; second < 0; second += 1) window.add(gauge(second, second));
+    const over = { since: NOON - 30_000, until: NOON - 10_000 };
+    const [group] = window.analyze(over).groups;
+    for (let tenth = 1; tenth <= 50; tenth += 1) {
+      clock.now = NOON + tenth * 100;
+      window.add(gauge(tenth / 10, tenth));
+      expect(window.analyze(over).groups[0]).toBe(group);
+    }
   });
 });
 
@@ -437,7 +546,10 @@ describe('memory', () => {
     const records = Array.from({ length: 100_000 }, (_, i) =>
       gauge(-30 + Math.floor(i / 4) / 1000, ((i * 7919) % 100_003) + 1),
     );
-    for (const record of records) window.add(record);
+    for (const [i, record] of records.entries()) {
+      window.add(record);
+      if (i === 100) window.analyze({ lengthMs: 30_000 });
+    }
     clock.now += 5000;
     for (const lengthMs of [10_000, 30_000]) {
       const until = NOON + 1000;
@@ -446,6 +558,10 @@ describe('memory', () => {
       expect(answer.groups[0]!.error).toBeLessThan(0.005);
       expect(compare(answer, analyze(records, { since: until - lengthMs, until }))).toEqual([]);
     }
+    // Where the clock is put back they are gone, and each value is kept again.
+    clock.now = NOON - 3_600_000;
+    for (const value of [1, 3, 5]) window.add(gauge(-3601, value));
+    expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ exact: true, count: 3, p50: 3 }]);
   });
 });
 
