@@ -1,6 +1,9 @@
 /** Groups that are fetched from memory together. */
 export const AHEAD = 16;
 
+/** Numbers of 8 bytes in what a processor fetches at a time. */
+export const LINE = 8;
+
 /** What was read, or a compiler would leave out the reading. */
 const kept = new Float64Array(1);
 

@@ -1,5 +1,6 @@
 import { PERCENTILES } from './measured.js';
 import type { Buckets } from './window-buckets.js';
+import { LINE } from './window-fetch.js';
 import type { Points } from './window-points.js';
 import type { NumberPart } from './window-part.js';
 import { Ranked } from './window-ranked.js';
@@ -30,8 +31,6 @@ const LOUDEST = FIELDS + 8;
 /** The quantiles that every group has. */
 const QUANTILES = FIELDS + 9;
 const ROW = QUANTILES + PERCENTILES.length;
-/** Numbers of 8 bytes in what a processor fetches at a time. */
-const LINE = 8;
 /** Squares that went through may be this much larger than those left. */
 const LOUD_SQUARES = 1e6;
 /** An extreme that went may be this much larger than all that is left: the sum keeps twice the digits of a double. */

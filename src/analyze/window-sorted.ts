@@ -1,9 +1,9 @@
+import { LINE } from './window-fetch.js';
+
 /** Up to here sorting by insertion is faster than what the engine has for typed arrays. */
 const FEW = 80;
 /** Beyond this many a call of the engine moves values faster than a loop. */
 const MANY = 48;
-/** Numbers of 8 bytes in what a processor fetches at a time. */
-const LINE = 8;
 
 /** The values of one series in order, so that what stands at a rank is there. */
 export class Sorted {
