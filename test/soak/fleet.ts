@@ -112,12 +112,24 @@ function launch({ role, command, onLine }: Plan, generation: number): ChildProce
   return child;
 }
 
-/** Memory in bytes and open descriptors of a process; undefined where it is gone. */
-export function usage(pid: number | undefined): { rss: number; descriptors: number } | undefined {
+/** What a process holds. */
+export interface Usage {
+  /** Resident bytes. */
+  readonly rss: number;
+  /** Of these what the process wrote itself, and not pages of files: proc_pid_status(5), RssAnon. */
+  readonly anonymous: number;
+  /** Open descriptors. */
+  readonly descriptors: number;
+}
+
+/** What a process holds; undefined where it is gone. */
+export function usage(pid: number | undefined): Usage | undefined {
   try {
-    const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
+    const status = readFileSync(`/proc/${String(pid)}/status`, 'utf8');
+    const bytes = (field: string): number =>
+      Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)![1]) * 1024;
     const descriptors = readdirSync(`/proc/${String(pid)}/fd`).length;
-    return rss === undefined ? undefined : { rss: Number(rss) * 1024, descriptors };
+    return { rss: bytes('VmRSS'), anonymous: bytes('RssAnon'), descriptors };
   } catch {
     return undefined;
   }

@@ -36,8 +36,10 @@ const Z = 1.6449;
  * @remarks
  * Least squares, with the standard error of the slope from n(1 - r)/(1 + r) measurements in the place of n, r being the
  * correlation of a residual with the next: Santer et al., Statistical significance of trends and trend differences in
- * layer-average atmospheric temperature time series, J. Geophys. Res. 105 (2000), equations 3 to 6. The bounds are
- * one-sided: Student's t with that many less two degrees of freedom (Abramowitz and Stegun 26.7.5).
+ * layer-average atmospheric temperature time series, J. Geophys. Res. 105 (2000), equations 3 to 6. Estimated from residuals
+ * of a line that correlation is (2 + 4r)/n too small: van Giersbergen, On the effect of deterministic terms on the bias in
+ * stable AR models, Economics Letters 89 (2005). The bounds are one-sided: Student's t with that many less two degrees of
+ * freedom (Abramowitz and Stegun 26.7.5); NaN where so few measurements remain that there are none.
  */
 export function trend(samples: readonly Sample[]): Trend {
   const n = samples.length;
@@ -45,12 +47,12 @@ export function trend(samples: readonly Sample[]): Trend {
   const mean = sum(samples, ({ value }) => value) / n;
   const spread = sum(samples, ({ time }) => (time - meanTime) ** 2);
   const unknown = { effective: 0, perDay: NaN, atLeastPerDay: NaN, atMostPerDay: NaN, atLeastPart: NaN };
-  if (n < 3 || spread === 0) return { samples: n, mean, ...unknown, part: NaN };
+  if (n < 5 || spread === 0) return { samples: n, mean, ...unknown, part: NaN };
   const slope = sum(samples, ({ time, value }) => (time - meanTime) * (value - mean)) / spread;
   const residuals = samples.map(({ time, value }) => value - mean - slope * (time - meanTime));
   const squares = sum(residuals, (e) => e * e);
   const lagged = sum(residuals.slice(1), (e, i) => e * residuals[i]!);
-  const r = squares === 0 ? 0 : Math.max(0, lagged / squares);
+  const r = squares === 0 ? 0 : Math.max(0, ((n * lagged) / squares + 2) / (n - 4));
   const effective = (n * (1 - r)) / (1 + r);
   const perDay = slope * DAY;
   const days = (samples.at(-1)!.time - samples[0]!.time) / DAY;

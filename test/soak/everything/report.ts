@@ -70,6 +70,7 @@ export function picture({ moments, durationMs, warmUpMs }: Run): string {
     [
       { title: 'Memory in use after a garbage collection, MiB', lines: each('live') },
       { title: 'Resident memory, MiB', lines: each('rss') },
+      { title: 'Of this, without pages of files, MiB', lines: each('anonymous') },
       { title: 'Open descriptors', lines: each('descriptors') },
       {
         title: 'Disks, MiB',

@@ -11,6 +11,8 @@ export interface ProcessSample {
   readonly live: number | undefined;
   /** Resident, in MiB. */
   readonly rss: number | undefined;
+  /** Of these what the process wrote itself, and not pages of files, in MiB. */
+  readonly anonymous: number | undefined;
   readonly descriptors: number | undefined;
   /** How far behind, in seconds. */
   readonly lag: number | undefined;
@@ -49,6 +51,7 @@ export function measureProcesses(health: Health, probes: string): Moment['proces
     return {
       live: liveMiB(join(probes, String(pid))),
       rss: used && used.rss / 2 ** 20,
+      anonymous: used && used.anonymous / 2 ** 20,
       descriptors: used?.descriptors,
       lag: lagMs === undefined ? undefined : lagMs / 1000,
     };
@@ -82,6 +85,7 @@ export function csvHead(): string {
   const of = PROCESSES.flatMap((name) => [
     `${name}_live_mib`,
     `${name}_rss_mib`,
+    `${name}_anonymous_mib`,
     `${name}_descriptors`,
     `${name}_lag_s`,
   ]);
@@ -101,8 +105,8 @@ export function csvHead(): string {
 export function csvRow({ processes, time, ...rest }: Moment): string {
   const { ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs } = rest;
   const of = PROCESSES.flatMap((name) => {
-    const { live, rss, descriptors, lag } = processes[name];
-    return [live, rss, descriptors, lag];
+    const { live, rss, anonymous, descriptors, lag } = processes[name];
+    return [live, rss, anonymous, descriptors, lag];
   });
   const numbers = [time, ...of, ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs];
   return numbers.map((number) => (number === undefined ? '' : String(Number(number.toFixed(3))))).join();
@@ -119,6 +123,7 @@ export function momentsIn(csv: string): Moment[] {
     const of = (name: (typeof PROCESSES)[number]): ProcessSample => ({
       live: cells.get(`${name}_live_mib`),
       rss: cells.get(`${name}_rss_mib`),
+      anonymous: cells.get(`${name}_anonymous_mib`),
       descriptors: cells.get(`${name}_descriptors`),
       lag: cells.get(`${name}_lag_s`),
     });

@@ -9,11 +9,13 @@ const DAY = 86_400;
 describe('the verdict', () => {
   const moments = (
     live: (i: number) => number,
-    rss: (i: number) => number,
+    anonymous: (i: number) => number,
     fds: (i: number) => number,
+    length = 180,
   ): Moment[] =>
-    Array.from({ length: 150 }, (_, i) => {
-      const process: ProcessSample = { live: live(i), rss: rss(i), descriptors: fds(i), lag: 0 };
+    Array.from({ length }, (_, i) => {
+      const own = anonymous(i);
+      const process: ProcessSample = { live: live(i), rss: 90, anonymous: own, descriptors: fds(i), lag: 0 };
       const processes = {
         analyzer: process,
         alerter: process,
@@ -53,7 +55,7 @@ describe('the verdict', () => {
   });
 
   it('of resident memory that is too restless to tell is neither', () => {
-    const restless = noisy(new Random(1), 150, 0, 10).map(({ value }) => value);
+    const restless = noisy(new Random(1), 180, 0, 10).map(({ value }) => value);
     const all = moments(
       (i) => restless[i]!,
       (i) => restless[i]!,
@@ -61,6 +63,21 @@ describe('the verdict', () => {
     );
     expect(verdict('alerter: resident memory', all)).toBe('not told');
     expect(verdict('alerter: memory in use', all)).toBe('above');
+  });
+
+  it('of resident memory that went up for half an hour is rarely that it grows, as of memory that went down', () => {
+    const random = new Random(11);
+    const found: (string | undefined)[] = [];
+    for (let run = 0; run < 300; run += 1) {
+      // steps that last, below garbage that is there for three minutes
+      const steps = noisy(random, 510, 0, 0.04, 0.9945);
+      const all = moments(level, (i) => steps[i]!.value + 3 * ((i % 17) / 17), level, 510);
+      found.push(judge([all], 0).find(({ name }) => name === 'alerter: resident memory')?.verdict);
+    }
+    const part = (verdict: string): number => found.filter((each) => each === verdict).length / found.length;
+    expect(part('above')).toBeLessThan(0.1);
+    expect(part('below')).toBeLessThan(0.1);
+    expect(part('above')).toBeGreaterThan(0);
   });
 
   it('of descriptors minds the fewest, so that what opens and closes is no leak', () => {
