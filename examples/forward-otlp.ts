@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmitter } from 'cfn-metrics';
@@ -24,11 +24,12 @@ collector.listen(0, '127.0.0.1');
 await once(collector, 'listening');
 const { port } = collector.address() as AddressInfo;
 
+// position and unsent points; a service would keep them in /var/lib
+const state = mkdtempSync(join(tmpdir(), 'forward-'));
 const forwarder = createForwarder({
   // with OTEL_EXPORTER_OTLP_ENDPOINT and the like: createOtlpBackend(otlpEnvironment(process.env).options)
   backend: await createOtlpBackend({ endpoint: `http://127.0.0.1:${port}` }),
-  // position and unsent points; a service would keep them in /var/lib
-  state: mkdtempSync(join(tmpdir(), 'forward-')),
+  state,
   maxBackoffMs: 100,
   onEvent: (event) => console.log(event.type),
 });
@@ -40,3 +41,4 @@ await forwarder.close();
 collector.close();
 collector.closeAllConnections();
 await emitter.close();
+rmSync(state, { recursive: true });
