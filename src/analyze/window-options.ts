@@ -68,7 +68,7 @@ export interface WindowQuery extends Pick<
   /**
    * Unix milliseconds before which the last record that counts was appended, itself excluded.
    *
-   * @defaultValue the end of the second that the clock is in
+   * @defaultValue the end of the second that the clock is in or, as long as no record of it came, of the one before
    */
   readonly until?: number | undefined;
   /**
@@ -129,8 +129,18 @@ export interface WindowQuestion extends Query {
   readonly name: string;
 }
 
-/** Reads and checks a question. */
-export function readQuestion(asked: WindowQuery, settings: WindowSettings, now: number): WindowQuestion {
+/**
+ * Reads and checks a question.
+ *
+ * @param now - What the clock says.
+ * @param end - Until when, where the question does not say.
+ */
+export function readQuestion(
+  asked: WindowQuery,
+  settings: WindowSettings,
+  now: number,
+  end: number,
+): WindowQuestion {
   const { metrics, agents, groupBy, quantiles, top, over } = asked;
   const begin = wholeSecond(now) - settings.lengthMs;
   const query = readQuery({
@@ -143,7 +153,7 @@ export function readQuestion(asked: WindowQuery, settings: WindowSettings, now: 
     since: asked.since,
     until: asked.until,
   });
-  const until = Number.isFinite(query.until) ? -wholeSecond(-query.until) : wholeSecond(now) + SECOND_MS;
+  const until = Number.isFinite(query.until) ? -wholeSecond(-query.until) : end;
   const lengthMs = integerOption('lengthMs', asked.lengthMs, settings.lengthMs, {
     min: 1,
     max: settings.lengthMs,

@@ -21,7 +21,7 @@ interface Asked {
   /** Unix milliseconds. */
   readonly at: number;
   readonly lengthMs: number;
-  /** From the end of the view to that of the second that the clock was in. */
+  /** From the end of the view to that of what had come. */
   readonly lagMs: number;
 }
 
@@ -37,7 +37,7 @@ export class Plans {
   readonly #plans = new Map<string, KeptPlan>();
   #turn = 0;
   #expected: readonly View[] = [];
-  /** The end of the second in which these were found. */
+  /** What had come when these were found. */
   #expectedAt = -Infinity;
 
   /**
@@ -70,9 +70,13 @@ export class Plans {
     return { slot, plan: known.plan };
   }
 
-  /** Hears of a view that somebody was shown. */
-  shown(range: string, { since, until }: View, now: number): void {
-    const lagMs = Math.max(endOfSecond(now) - until, 0);
+  /**
+   * Hears of a view that somebody was shown.
+   *
+   * @param end - Of the last second that anything came in.
+   */
+  shown(range: string, { since, until }: View, now: number, end: number): void {
+    const lagMs = Math.max(end - until, 0);
     // Who looks further back, or at the same time again, is told fastest if nothing moves.
     const asked = lagMs <= SECOND_MS ? { at: now, lengthMs: until - since, lagMs } : undefined;
     this.#views.get(range)!.asked = asked;
@@ -80,8 +84,7 @@ export class Plans {
   }
 
   /** The views that somebody will be shown at any moment, as they are now. */
-  expected(now: number): readonly View[] {
-    const end = endOfSecond(now);
+  expected(now: number, end: number): readonly View[] {
     if (end === this.#expectedAt) return this.#expected;
     const views: View[] = [];
     for (const { slot, asked } of this.#views.values()) {
@@ -110,8 +113,4 @@ export class Plans {
     view.used = this.#turn;
     return view;
   }
-}
-
-function endOfSecond(time: number): number {
-  return Math.ceil(time / SECOND_MS) * SECOND_MS;
 }

@@ -72,6 +72,8 @@ export class Window {
   readonly #dropped: NumberSeries;
   readonly #plans = new Plans();
   #now = -Infinity;
+  /** The latest time of a record that was taken. */
+  #latest = -Infinity;
   #swept = -Infinity;
   #trimmed = -Infinity;
   readonly #counts = { records: 0, late: 0, ahead: 0, overflow: 0, discarded: 0 };
@@ -110,7 +112,10 @@ export class Window {
     const ahead = time > now + this.#settings.maxAheadMs;
     if (late) this.#counts.late += 1;
     else if (ahead) this.#counts.ahead += 1;
-    else this.#streams.see(time);
+    else {
+      this.#streams.see(time);
+      if (time > this.#latest) this.#latest = time;
+    }
     // What is left out may still be what the next point is compared with.
     const before = this.#before(record, now);
     if (late || ahead) return;
@@ -123,7 +128,7 @@ export class Window {
     if (series instanceof HistogramSeries) series.add(record, before);
     else {
       series.add(time, valueOf(record, before), record.value, this.#keep(now));
-      for (const view of this.#plans.expected(now)) series.keepUp(view);
+      for (const view of this.#plans.expected(now, this.#end(now))) series.keepUp(view);
     }
   }
 
@@ -139,12 +144,13 @@ export class Window {
    */
   analyze(query: WindowQuery = {}): Analysis {
     const now = this.#tick();
-    const question = readQuestion(query, this.#settings, now);
+    const end = this.#end(now);
+    const question = readQuestion(query, this.#settings, now, end);
     const { since, until, top, over } = question;
     const range = String(until - since);
     const { slot, plan } = this.#plan(range, question);
     const view = { slot, since, until };
-    this.#plans.shown(range, view, now);
+    this.#plans.shown(range, view, now, end);
     const answer = plan.answer(view);
     return {
       since: new Date(since).toISOString(),
@@ -176,6 +182,7 @@ export class Window {
       { since, until, groupBy, metrics: [...wanted.keys()] },
       this.#settings,
       now,
+      this.#end(now),
     );
     // A time that is over has a place of its own: who looks back as well moves nothing to and fro.
     const range = `${question.until - question.since}${question.until < now ? ' over' : ''}`;
@@ -212,6 +219,16 @@ export class Window {
     const limit = now + this.#settings.maxAheadMs;
     if (this.#now <= limit) return;
     for (const series of [...this.#tree.all, this.#dropped]) series.dropFrom(limit + 1);
+  }
+
+  /**
+   * The end of the second that the clock is in or, as long as no record of it came, of the one before. So a second that has
+   * just begun makes no rate too low, and who asks then does not wait for all that is over to be taken away: that is done
+   * as records come.
+   */
+  #end(now: number): number {
+    const second = wholeSecond(now);
+    return this.#latest < second ? second : second + SECOND_MS;
   }
 
   /** The oldest point that is still wanted. */

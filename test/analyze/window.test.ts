@@ -379,7 +379,7 @@ describe('accuracy', () => {
     const { clock, window } = windowAt(NOON);
     for (const [i, value] of [1e300, 1e17, 1, 2, 0.5].entries()) window.add(gauge(-10 + i, value));
     expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ count: 5, sum: 1e300 }]);
-    clock.now += 20_000;
+    clock.now += 21_000;
     expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ count: 4 }]);
     clock.now += 1000;
     expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ count: 3, sum: 3.5, min: 0.5 }]);
@@ -452,7 +452,7 @@ it('forgets what is in the future of a clock that was put back, whatever was ask
 });
 
 describe('asked again and again', () => {
-  it('gives what has come so far, the second that has just begun included', () => {
+  it('gives what has come so far', () => {
     const { clock, window } = windowAt(NOON);
     window.add(gauge(-1, 1));
     window.analyze({ lengthMs: 30_000 });
@@ -461,16 +461,16 @@ describe('asked again and again', () => {
       window.add(gauge(tenth / 10 - 0.01, tenth));
       if (tenth % 5 === 0) window.analyze({ lengthMs: 30_000 });
     }
-    // From 12:00:11 on.
-    const values = Array.from({ length: 290 }, (_, i) => i + 111);
+    // From 12:00:10 on: of the second that has just begun nothing came.
+    const values = Array.from({ length: 300 }, (_, i) => i + 101);
     expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([
       {
-        count: 290,
-        min: 111,
+        count: 300,
+        min: 101,
         max: 400,
-        p50: 255.5,
+        p50: 250.5,
         sum: values.reduce((a, b) => a + b),
-        first: 111,
+        first: 101,
         last: 400,
       },
     ]);
@@ -600,6 +600,7 @@ describe('a clock that jumps', () => {
 describe('questions', () => {
   it('are of whole seconds: since down, until up, and until by default the end of this second', () => {
     const { window } = windowAt(NOON + 500);
+    window.add(gauge(0.1, 1));
     const times = ({ since, until }: Analysis) => [since, until];
     const noon = '2026-11-21T12:00:00.000Z';
     const after = '2026-11-21T12:00:01.000Z';
@@ -607,6 +608,29 @@ describe('questions', () => {
     expect(times(window.analyze({ since: NOON + 1, until: NOON + 2 }))).toEqual([noon, after]);
     expect(times(window.analyze({ lengthMs: 999 }))).toEqual([noon, after]);
     expect(times(window.analyze({ since: 0, until: NOON }))).toEqual(['2026-11-21T11:59:00.000Z', noon]);
+  });
+
+  it('leave out, by default, a second of which nothing came yet', () => {
+    const { clock, window } = windowAt(NOON + 20);
+    const answer = () => {
+      const { since, until, groups } = window.analyze({ lengthMs: 2000 });
+      return [(Date.parse(since!) - NOON) / 1000, (Date.parse(until!) - NOON) / 1000, groups[0]?.count];
+    };
+    expect(answer()).toEqual([-2, 0, undefined]);
+    window.add(gauge(-2, 1));
+    window.add(gauge(-0.001, 2));
+    expect(answer()).toEqual([-2, 0, 2]);
+    window.add(gauge(0.01, 3));
+    expect(answer()).toEqual([-1, 1, 2]);
+    clock.now += 1000;
+    expect(answer()).toEqual([-1, 1, 2]);
+    // idle, it goes on all the same
+    clock.now += 1000;
+    expect(answer()).toEqual([0, 2, 1]);
+    // put back, it hides nothing
+    clock.now = NOON + 500;
+    expect(answer()).toEqual([-1, 1, 2]);
+    expect(window.analyze({ until: clock.now, lengthMs: 1000 }).groups).toMatchObject([{ count: 1 }]);
   });
 
   it('can be of more lengths than are kept added up', () => {
