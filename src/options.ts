@@ -34,8 +34,17 @@ export function wordOption<T extends string>(
   );
 }
 
-/** A value as an error message shows it: quoted where it is a string, and never long. */
+/** A value as an error message shows it: quoted where it is a string, never long, and whatever it is. */
 export function shown(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'string' ? JSON.stringify(value) : textOf(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    // without a prototype, with a toString of its own, or nested too deep
+    return typeof value;
+  }
 }

@@ -119,6 +119,8 @@ const MIN_TIME = Date.parse('0000-01-01T00:00:00.000Z');
  * @param agent - An id such as `42`, `'agent-42'` or `'coder-7a'`. `'007'`, `'-5'` and `'1e3'` are names, not numbers.
  */
 export function agentId(agent: string | number): string {
+  // What is neither is left for agentProblem to refuse.
+  if (typeof agent !== 'string' && typeof agent !== 'number') return agent;
   const text = String(agent).toWellFormed();
   const digits = NUMERIC_AGENT.exec(text)?.[1];
   return digits === undefined ? text : `agent-${digits}`;

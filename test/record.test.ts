@@ -181,6 +181,35 @@ describe('parsing', () => {
     expect(parseAsLine(new LineParser(), bad)).toBeUndefined();
   });
 
+  it('refuses whatever stands in the place of anything, be it an object that cannot be shown', () => {
+    const full = {
+      ...{
+        ...plain,
+        unit: 'ms',
+        type: 'histogram',
+        temporality: 'delta',
+        start: plain.time,
+        count: 2,
+        sum: 3,
+      },
+      ...{ min: 1, max: 2, bounds: [1], counts: [1, 1], scale: 1, zeroCount: 0, scope: 's', writer: 'w' },
+      ...{ positive: { offset: 0, counts: [1] }, negative: { offset: 0, counts: [1] } },
+      attributes: { phase: 'plan' },
+    };
+    const written = { ...full, timestamp: '2026-11-21T20:12:43.976Z', start: '2026-11-21T20:12:43.976Z' };
+    const nested = '['.repeat(20_000) + ']'.repeat(20_000);
+    for (const bad of ['{"toString":1}', '{"valueOf":1,"toString":"x"}', '[{"toString":1}]', nested]) {
+      for (const key of Object.keys(written)) {
+        const text = JSON.stringify({ ...written, [key]: '?' }).replace('"?"', () => bad);
+        expect(parseRecord(text)).toBeUndefined();
+        expect(parseAsLine(new LineParser(), text)).toBeUndefined();
+      }
+      const ofAttribute = line.replace('"plan"', () => bad);
+      expect(parseRecord(ofAttribute)).toBeUndefined();
+      expect(parseAsLine(new LineParser(), ofAttribute)).toBeUndefined();
+    }
+  });
+
   it.each([
     '2026-02-31T00:00:00.000Z',
     '2026-11-21T24:00:00.000Z',

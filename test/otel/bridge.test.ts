@@ -46,7 +46,9 @@ it('refuses what is no measurement, counts it, and says so once', async () => {
   expect(bridge.recordMemoryUsage('', 1)).toBe(false);
   expect(bridge.recordMemoryUsage('a\nb', 1)).toBe(false);
   expect(bridge.recordMemoryUsage(undefined as unknown as string, 1)).toBe(false);
-  expect(bridge.stats()).toMatchObject({ stored: 0, dropped: { invalid: 9 } });
+  expect(bridge.recordMemoryUsage(Object.create(null) as string, 1)).toBe(false);
+  expect(bridge.recordMemoryUsage(1, Object.create(null) as number)).toBe(false);
+  expect(bridge.stats()).toMatchObject({ stored: 0, dropped: { invalid: 11 } });
   expect(onError).toHaveBeenCalledOnce();
   expect(onError.mock.calls[0]![0].message).toBe(
     'message_delivery_rate must be a number from 0 to 1, got 94',
@@ -55,7 +57,7 @@ it('refuses what is no measurement, counts it, and says so once', async () => {
   await bridge.close();
   expect(bridge.recordMemoryUsage(1, 1)).toBe(false);
   const [drop] = storedRecords(directory);
-  expect(drop).toMatchObject({ agent: 'coordinator', metric: 'cfn.metrics.dropped', value: 9 });
+  expect(drop).toMatchObject({ agent: 'coordinator', metric: 'cfn.metrics.dropped', value: 11 });
 });
 
 it('waits where records are batched, until it is flushed', () => {
