@@ -380,6 +380,7 @@ _cfn_normalise() {
   _cfn_top=$((_cfn_top + ${_cfn_exp_sign}_cfn_power))
   if [[ -n $_cfn_digits ]]; then
     ((_cfn_top <= 308)) || return 1
+    _cfn_digits+=0000000000000000
     _cfn_digits=${_cfn_digits:0:17}
     # Seventeen digits fit in bash's arithmetic.
     ((_cfn_top < 308 || 10#$_cfn_digits <= 17976931348623157)) || return 1
@@ -626,7 +627,8 @@ _cfn_create() {
   for _cfn_i in {0..1023}; do
     _cfn_other=$_cfn_dir/cfn-metrics-$_cfn_i.jsonl
     if [[ ! -f $_cfn_other ]] || [[ -L $_cfn_other || -O $_cfn_other || ! -w $_cfn_other ]]; then continue; fi
-    if _cfn_is_trusted "$_cfn_other"; then
+    # -rw-rw----, and not what root or the directory's owner made for itself
+    if _cfn_is_trusted "$_cfn_other" && [[ $(command stat -c %A -- "$_cfn_other" 2>/dev/null) == ?????w* ]]; then
       _cfn_refuse_file 'is missing among shards made for a group'
       return 1
     fi

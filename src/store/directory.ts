@@ -119,13 +119,17 @@ export function fileProblem(directory: string, stat: Stats): string | undefined 
   return `belongs to user ${stat.uid}, not to this one`;
 }
 
+/** A group may write. */
+const GROUP_WRITES = 0o020;
+
 /** Where `init` made the shards for a group, nobody but their owner makes further ones. */
 function refuseIfShared(directory: string): void {
   const uid = userId();
   for (const name of readdirSync(directory)) {
     if (parseName(name)?.date !== undefined || parseName(name) === undefined) continue;
     const stat = lstatSync(join(directory, name), { throwIfNoEntry: false });
-    if (stat === undefined || stat.uid === uid || fileProblem(directory, stat) !== undefined) continue;
+    if (stat === undefined || stat.uid === uid || (stat.mode & GROUP_WRITES) === 0) continue;
+    if (fileProblem(directory, stat) !== undefined) continue;
     throw refused(`${directory} holds shards made for a group, and this one is missing among them`);
   }
 }

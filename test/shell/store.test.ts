@@ -287,4 +287,14 @@ describe.skipIf(!ROOT)('several users', () => {
     ]);
     expect(run('ls', [place.directory]).stdout).toBe('cfn-metrics-15.jsonl\n');
   });
+
+  it('make theirs beside one that its owner made for itself', () => {
+    const place = shared();
+    plant(join(place.directory, 'cfn-metrics-15.jsonl'), 0, 0, 0o600);
+    expect(as(ALICE, place, 'emit_metric 1 x 1').status).toBe(0);
+    // root may write all of them
+    plant(join(place.directory, 'cfn-metrics-14.jsonl'), ALICE, ALICE, 0o600);
+    chownSync(place.directory, ALICE, ALICE);
+    expect(as(0, place, 'emit_metric 2 x 1').status).toBe(0);
+  });
 });

@@ -223,6 +223,9 @@ describe('an appender refuses', () => {
     chownSync(directory, 65_534, 65_534);
     chmodSync(directory, 0o755);
     expect(appender.append(3, LINE)).toBe(BYTES);
+    // What its owner made for itself is no setup for a group.
+    expect(appender.append(5, LINE)).toBe(BYTES);
+    chmodSync(path, 0o660);
     // But a shard that init did not make is not for others to make.
     expect(appender.append(4, LINE)).toBe(0);
     expect(String(appender.error)).toContain('made for a group');
