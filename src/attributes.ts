@@ -91,7 +91,9 @@ export function attributesProblem(attributes: unknown): string | undefined {
 function isAttributeValue(value: unknown): value is AttributeValue {
   if (!Array.isArray(value)) return isScalar(value);
   const kind = typeof value[0];
-  return value.every((item) => isScalar(item) && typeof item === kind);
+  // `every` would pass over holes, which have no JSON.
+  for (const item of value as unknown[]) if (!isScalar(item) || typeof item !== kind) return false;
+  return true;
 }
 
 function isScalar(value: unknown): boolean {

@@ -27,6 +27,8 @@ import { CUMULATIVE, EXPONENTIAL_HISTOGRAM, GAUGE, HISTOGRAM, SUM } from './sdk-
 
 /** A point older than this counts as late: it is stored with the time of its conversion, and files stay ordered. */
 const LATE_MS = 10_000;
+/** The last that a timestamp has a form for: 9999-12-31T23:59:59.999Z. */
+const LAST_TIME = 253_402_300_799_999;
 const MAX_SCOPE_CHARS = 1024;
 /** A UTF-16 unit is at most three bytes of UTF-8. */
 const SURELY_SHORT_CHARS = Math.floor(MAX_LINE_BYTES / 3);
@@ -147,7 +149,8 @@ class Converter implements Conversion {
       return;
     }
 
-    const start = shape.type === 'gauge' ? '' : shape.temporality + this.#start(point);
+    const start =
+      shape.type === 'gauge' ? '' : shape.temporality + this.#start(point, shape.temporality !== '');
     const text =
       this.#formatBefore(this.#end(point), head) +
       formatNumber(value) +
@@ -204,10 +207,14 @@ class Converter implements Conversion {
     return this.#ends.format(end <= now && end > now - LATE_MS ? end : now);
   }
 
-  #start(point: DataPoint<unknown>): string {
-    const { now } = this.#target;
+  /**
+   * A cumulative point's start tells its stream from others, so it is written as it is even where it is in the future: a
+   * clock that was put back must not make a new stream of each point.
+   */
+  #start(point: DataPoint<unknown>, cumulative: boolean): string {
     const start = millis(point.startTime);
-    const time = start <= now && start >= 0 ? start : now;
+    const latest = cumulative ? LAST_TIME : this.#target.now;
+    const time = start <= latest && start >= 0 ? start : cumulative ? 0 : latest;
     if (time !== this.#since.time) this.#since = { time, text: formatStart(this.#starts.format(time)) };
     return this.#since.text;
   }

@@ -54,7 +54,9 @@ function attributeValue(value: unknown): AttributeValue {
 }
 
 /** An array of one kind stays one; any other becomes an array of strings. */
-function arrayValue(values: readonly unknown[]): AttributeValue {
+function arrayValue(array: readonly unknown[]): AttributeValue {
+  // with undefined where it has holes, which methods of arrays pass over
+  const values = Array.from(array);
   if (values.every((value) => Number.isFinite(value))) return values as number[];
   if (values.every((value) => typeof value === 'boolean')) return values;
   return values.map((value) => (value === null || value === undefined ? '' : asText(value)));

@@ -1,6 +1,7 @@
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { AggregationType } from '@opentelemetry/sdk-metrics';
+import { AggregationTemporality, AggregationType, DataPointType } from '@opentelemetry/sdk-metrics';
 import { describe, expect, it, vi } from 'vitest';
+import { analyze } from '../../src/analyze/index.js';
 import { MetricsError } from '../../src/errors.js';
 import { ShardMetricExporter, type ShardMetricExporterOptions } from '../../src/otel/index.js';
 import type { MetricRecord } from '../../src/record.js';
@@ -325,6 +326,8 @@ describe('hostile input', () => {
       numbers: [1, NaN],
       fine: [1, 2],
       flags: [true, false],
+      // eslint-disable-next-line no-sparse-arrays -- what somebody may pass
+      holes: [1, , 2],
       lone: '\ud800',
       text: 'line\nbreak "quoted" \u2028',
     };
@@ -340,6 +343,7 @@ describe('hostile input', () => {
         date: '1970-01-01T00:00:00.000Z',
         fine: [1, 2],
         flags: [true, false],
+        holes: ['1', '', '2'],
         infinity: '-Infinity',
         lone: '\ufffd',
         mixed: ['a', '1', '', 'true'],
@@ -407,6 +411,32 @@ describe('hostile input', () => {
     const stored = points(directory).map(({ time }) => time);
     for (const time of stored.slice(0, 3)) expect(time).toBeGreaterThanOrEqual(now);
     expect(stored[3]).toBe(now - 2000);
+  });
+
+  it('keeps the start of a cumulative point, which tells its stream from others, also after the clock was put back', () => {
+    const { directory, exporter } = setup();
+    const begun = Date.now() + 3_600_000;
+    const sum = (startTime: readonly [number, number], aggregationTemporality: number) => ({
+      descriptor: { name: 'jobs', description: '', unit: '', valueType: 1 },
+      ...{ aggregationTemporality, dataPointType: DataPointType.SUM, isMonotonic: true },
+      dataPoints: [{ startTime, endTime: startTime, attributes: {}, value: 1000 }],
+    });
+    for (let i = 0; i < 3; i += 1)
+      exported(exporter, batchOf(sum(hrTime(begun), AggregationTemporality.CUMULATIVE)));
+    exported(
+      exporter,
+      batchOf(
+        sum([NaN, 0], AggregationTemporality.CUMULATIVE),
+        sum([1e12, 0], AggregationTemporality.CUMULATIVE),
+      ),
+    );
+    const records = points(directory);
+    expect(records.map(({ start }) => start)).toEqual([begun, begun, begun, 0, 0]);
+    for (const { time } of records) expect(time).toBeLessThan(begun);
+    expect(analyze(records.slice(0, 3)).groups).toMatchObject([{ sum: 1000 }]);
+    // of a delta it is only when its interval began
+    exported(exporter, batchOf(sum(hrTime(begun), AggregationTemporality.DELTA)));
+    expect(points(directory).at(-1)!.start).toBeLessThan(begun);
   });
 
   it('keeps nothing of attributes that their owner changes later', () => {
