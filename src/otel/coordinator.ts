@@ -1,4 +1,5 @@
 import type { Attributes, Meter, ObservableResult } from '@opentelemetry/api';
+import { agentId } from '../record.js';
 import { AGENT_ATTRIBUTE } from './point-attributes.js';
 
 /**
@@ -83,12 +84,13 @@ export function instrumentCoordinator(meter: Meter): CoordinatorInstruments {
     description: 'Resident memory of the process',
   });
 
-  const messages = new Map<string | number, Messages>();
+  const messages = new Map<string, Messages>();
   const count = (agent: string | number, kind: keyof Messages): void => {
-    let ofAgent = messages.get(agent);
+    const id = agentId(agent);
+    let ofAgent = messages.get(id);
     if (ofAgent === undefined) {
       if (messages.size >= MAX_AGENTS) return;
-      messages.set(agent, (ofAgent = { delivered: 0, lost: 0 }));
+      messages.set(id, (ofAgent = { delivered: 0, lost: 0 }));
     }
     ofAgent[kind] += 1;
   };
@@ -134,6 +136,7 @@ export function instrumentCoordinator(meter: Meter): CoordinatorInstruments {
   };
 }
 
+/** One form for all that name the same agent: the SDK would count each form apart. */
 function attributesOf(agent: string | number): Attributes {
-  return { [AGENT_ATTRIBUTE]: agent };
+  return { [AGENT_ATTRIBUTE]: agentId(agent) };
 }

@@ -24,7 +24,8 @@ it('stores what happened in the shard of the agent that it happened to', async (
   instruments.messageSent('agent-42', 12.5);
   instruments.messageSent('agent-42', 7.5);
   instruments.messageSent('agent-42', 1);
-  instruments.messageLost('agent-42');
+  // the same agent
+  instruments.messageLost(42);
   instruments.taskCompleted('coder-7a', 1200, 0.97);
   const ms = instruments.startTimer(7)();
   await provider.shutdown();
