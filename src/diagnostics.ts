@@ -31,7 +31,9 @@ export class Reporter {
     if (this.#told.has(kind)) return;
     this.#told.add(kind);
     try {
-      this.#listener?.(error());
+      const told: unknown = this.#listener?.(error());
+      // An async one that throws would end the process.
+      Promise.resolve(told).catch(() => undefined);
     } catch {
       // A listener that throws would throw into the agent's own code.
     }

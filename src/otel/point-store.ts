@@ -89,8 +89,8 @@ export class PointStore {
   /** Stores what waits, counts what cannot be stored as lost, and closes the files. */
   close(): void {
     this.flush();
-    const waiting = this.#backlog.size;
-    if (waiting > 0) this.#countLost('backlog', waiting);
+    const lost = this.#backlog.clear();
+    if (lost > 0) this.#countLost('backlog', lost);
     this.#options.appender.close();
   }
 

@@ -54,6 +54,14 @@ export class Backlog {
     return [...this.#kept.keys()];
   }
 
+  /** Gives up what waits, and says how many lines that were. */
+  clear(): number {
+    const lines = this.size;
+    this.#kept.clear();
+    this.#bytes = 0;
+    return lines;
+  }
+
   /** How many lines wait for one shard. */
   waiting(shard: number): number {
     return this.#kept.get(shard)?.length ?? 0;

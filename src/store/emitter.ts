@@ -145,19 +145,23 @@ export class Emitter {
    * @returns Whether nothing waits any longer.
    */
   flush(): boolean {
+    if (this.#closed !== undefined) return true;
     for (const shard of new Set([...this.#queues.keys(), ...this.#backlog.shards])) this.#flushShard(shard);
     this.#storeDrops();
     return this.#backlog.size === 0;
   }
 
   /**
-   * Stores what waits and closes the files. What is emitted afterwards is refused, and counted as `closed`.
+   * Stores what waits and closes the files. What cannot be stored even now is lost, and counted as `backlog`; what is emitted
+   * afterwards is refused, and counted as `closed`.
    *
    * @returns The same promise each time; it never rejects.
    */
   close(): Promise<void> {
     if (this.#closed === undefined) {
       this.flush();
+      const lost = this.#backlog.clear();
+      if (lost > 0) this.#drops.count('backlog', lost);
       clearTimeout(this.#timer);
       this.#release();
       this.#appender.close();
@@ -244,10 +248,8 @@ export class Emitter {
     this.#queues.delete(shard);
     const { stored, lost } = this.#backlog.append(shard, lines, this.#now());
     this.#stored += stored;
-    if (lost > 0) {
-      this.#drops.count('backlog', lost);
-      this.#dropReport();
-    }
+    if (lost > 0) this.#drops.count('backlog', lost);
+    if (lost > 0 || this.#backlog.waiting(shard) > 0) this.#dropReport();
   }
 
   #storeDrops(): void {

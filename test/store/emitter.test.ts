@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MetricsError } from '../../src/errors.js';
@@ -207,7 +207,65 @@ describe('bound instruments', () => {
   });
 });
 
+it('throws at nothing that has no text, and refuses an array with holes', () => {
+  const directory = temporaryDirectory();
+  const metrics = emitter({ directory });
+  const bare = Object.create(null) as never;
+  expect(metrics.emit('a', bare)).toBe(false);
+  expect(metrics.emit(bare, 1)).toBe(false);
+  expect(metrics.emit('a', 1, { agent: bare })).toBe(false);
+  expect(metrics.emit('a', 1, { attributes: { x: bare } })).toBe(false);
+  expect(metrics.gauge('a').record(bare)).toBe(false);
+  expect(metrics.counter('a').add(bare)).toBe(false);
+  expect(metrics.gauge(bare).record(1)).toBe(false);
+  // eslint-disable-next-line no-sparse-arrays -- what is refused
+  expect(metrics.emit('a', 1, { attributes: { x: [1, , 3] as number[] } })).toBe(false);
+  expect(storedRecords(directory).filter(({ metric }) => metric === 'a')).toEqual([]);
+  for (const options of [{ agent: bare }, { shards: bare }]) {
+    expect(() => createEmitter(options)).toThrow(MetricsError);
+  }
+});
+
+it('survives a listener that throws, and one that rejects', async () => {
+  const rejected = vi.fn();
+  process.on('unhandledRejection', rejected);
+  const throwing = () => {
+    throw new Error('boo');
+  };
+  const rejecting: () => unknown = () => Promise.reject(new Error('boo'));
+  for (const onError of [throwing, rejecting]) {
+    expect(emitter({ directory: '/nowhere', onError }).emit('a', 1)).toBe(false);
+  }
+  await new Promise(setImmediate);
+  process.off('unhandledRejection', rejected);
+  expect(rejected).not.toHaveBeenCalled();
+});
+
 describe('batched', () => {
+  it('says that nothing can be stored, and counts what is lost when it closes', async () => {
+    const onError = vi.fn();
+    const metrics = emitter({ directory: '/nowhere', durability: 'batched', onError });
+    metrics.emit('a', 1);
+    metrics.emit('a', 2);
+    expect(metrics.flush()).toBe(false);
+    expect(onError).toHaveBeenCalledOnce();
+    expect(onError.mock.calls[0]![0]).toMatchObject({ code: 'ERR_METRICS_DIRECTORY' });
+    expect(metrics.stats()).toMatchObject({ stored: 0, queued: 2, dropped: {} });
+    await metrics.close();
+    expect(metrics.stats()).toMatchObject({ stored: 0, queued: 0, dropped: { backlog: 2 } });
+  });
+
+  it('opens nothing again after it was closed', async () => {
+    const directory = temporaryDirectory();
+    const metrics = emitter({ directory });
+    metrics.emit('a', 1);
+    await metrics.close();
+    metrics.emit('a', 2);
+    const before = readdirSync('/proc/self/fd').length;
+    expect(metrics.flush()).toBe(true);
+    expect(readdirSync('/proc/self/fd')).toHaveLength(before);
+  });
+
   it('stores within the interval, in order', async () => {
     const directory = temporaryDirectory();
     const metrics = emitter({ directory, durability: 'batched', flushIntervalMs: 20 });
