@@ -48,6 +48,30 @@ export function newMemory(): ChannelMemory {
   };
 }
 
+/**
+ * What a channel was told of an alert. What was told in what is the future since the clock was put back counts as told now:
+ * else nothing more would be told until then.
+ */
+export function toldOf({ told }: ChannelMemory, fingerprint: string, now: number): ToldRecord | undefined {
+  const record = told.get(fingerprint);
+  if (record === undefined || record.firingAt === null || record.firingAt <= now) return record;
+  const present = { ...record, firingAt: now };
+  told.set(fingerprint, present);
+  return present;
+}
+
+/** What is known of the messages about a group, as {@link toldOf} has it. */
+export function groupOf({ groups }: ChannelMemory, key: string, now: number): GroupRecord | undefined {
+  const record = groups.get(key);
+  if (record === undefined) return undefined;
+  const { lastAt, waitingSince } = record;
+  if ((lastAt ?? 0) <= now && (waitingSince ?? 0) <= now) return record;
+  const notAfter = (time: number | null): number | null => (time === null ? null : Math.min(time, now));
+  const present = { lastAt: notAfter(lastAt), waitingSince: notAfter(waitingSince) };
+  groups.set(key, present);
+  return present;
+}
+
 /** A memory as JSON. */
 export function storedMemory(memory: ChannelMemory): unknown {
   const { told, groups, held, ...rest } = memory;

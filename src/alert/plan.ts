@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { byBadness, type Told } from './compose.js';
 import { labelsOf, labelsText } from './labels.js';
-import type { ChannelMemory, ToldRecord } from './memory.js';
+import { type ChannelMemory, groupOf, type ToldRecord, toldOf } from './memory.js';
 import { isWorse, type Need, needOf, toldNow } from './need.js';
 import { type NotifiedAlert, type Notification, SEVERITIES } from './notification.js';
 import type { Grouping } from './rule.js';
@@ -53,7 +53,7 @@ export function planMessages(
   let nextAt = Infinity;
   for (const candidate of candidates) {
     const { alert, rule, silenced } = candidate;
-    const told = memory.told.get(alert.fingerprint);
+    const told = toldOf(memory, alert.fingerprint, now);
     const repeatMs = rule?.repeatMs ?? 0;
     const need = needOf(alert, silenced, told, repeatMs, now);
     const key = groupKey(alert, grouping);
@@ -72,9 +72,10 @@ export function planMessages(
       setWaiting(memory, key, null);
       continue;
     }
-    const waitingSince = memory.groups.get(key)?.waitingSince ?? now;
+    const group = groupOf(memory, key, now);
+    const waitingSince = group?.waitingSince ?? now;
     setWaiting(memory, key, waitingSince);
-    const dueAt = dueTime(wanted, memory.groups.get(key)?.lastAt ?? null, waitingSince, grouping);
+    const dueAt = dueTime(wanted, group?.lastAt ?? null, waitingSince, grouping);
     if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
     else messages.push(compose(key, wanted, memory, grouping, now));
   }

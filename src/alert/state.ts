@@ -47,7 +47,7 @@ export function inputOf(verdict: Verdict, policy: NoData): Input {
 }
 
 /**
- * The next state of one level.
+ * The next state of one level. What it is since a time that is in the future since the clock was put back, it is since now.
  *
  * @returns undefined where it is inactive.
  */
@@ -60,11 +60,11 @@ export function stepLevel(
   if (input === 'keep') return state;
   if (input === 'clear') {
     if (state?.status !== 'firing') return undefined;
-    const clearSince = state.clearSince ?? now;
+    const clearSince = Math.min(state.clearSince ?? now, now);
     return now - clearSince >= level.keepFiringForMs ? undefined : { ...state, clearSince };
   }
   if (state?.status === 'firing') return state.clearSince === null ? state : { ...state, clearSince: null };
-  const since = state?.since ?? now;
+  const since = Math.min(state?.since ?? now, now);
   return now - since >= level.forMs
     ? { status: 'firing', since: now, clearSince: null }
     : { status: 'pending', since, clearSince: null };

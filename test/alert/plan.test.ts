@@ -86,6 +86,15 @@ describe('grouping', () => {
     expect(second!.notification.alerts.map(({ fingerprint }) => fingerprint)).toEqual(['c']);
   });
 
+  it('waits for no time that is in the future since the clock was put back', () => {
+    const memory = newMemory();
+    const two = candidates([alert('a'), alert('b')]);
+    const key = planMessages(two, memory, { ...grouping, waitMs: 0 }, 0).messages[0]!.notification.groupKey;
+    memory.groups.set(key, { lastAt: 100 * MINUTE, waitingSince: 100 * MINUTE });
+    expect(planMessages(two, memory, grouping, 0)).toMatchObject({ messages: [], nextAt: MINUTE });
+    expect(planMessages(two, memory, grouping, MINUTE).messages).toHaveLength(1);
+  });
+
   it('tells what got worse at once, and does not call a group resolved while one of it fires', () => {
     const memory = newMemory();
     const at = { ...grouping, waitMs: 0 };

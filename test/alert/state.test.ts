@@ -27,6 +27,18 @@ describe('a level', () => {
     expect(run(inputs, forMs, keepMs)).toBe(expected);
   });
 
+  it('is what it is since now where the clock was put back', () => {
+    const level = { forMs: 60_000, keepFiringForMs: 60_000 };
+    const pending = stepLevel(level, undefined, 'breach', 7_200_000);
+    const back = stepLevel(level, pending, 'breach', 0);
+    expect(back).toEqual({ status: 'pending', since: 0, clearSince: null });
+    const firing = stepLevel(level, back, 'breach', 60_000);
+    expect(firing?.status).toBe('firing');
+    const clear = stepLevel(level, stepLevel(level, firing, 'clear', 7_200_000), 'clear', 0);
+    expect(clear?.clearSince).toBe(0);
+    expect(stepLevel(level, clear, 'clear', 60_000)).toBeUndefined();
+  });
+
   it('is, whatever comes, what a look at the whole past says', () => {
     const letters = fc.array(fc.constantFrom('x', '.', '?'), { maxLength: 40 });
     const property = fc.property(letters, fc.nat(4), fc.nat(4), (inputs, forSeconds, keepSeconds) => {
