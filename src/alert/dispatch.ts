@@ -4,7 +4,7 @@ import { createChannel } from './channels/create.js';
 import { composeAlert } from './compose.js';
 import { Courier, type CourierCounts, type CourierHost } from './courier.js';
 import type { Engine } from './engine.js';
-import { type ChannelMemory, newMemory } from './memory.js';
+import { type ChannelMemory, newMemory, toldOf } from './memory.js';
 import { isDone } from './mirror.js';
 import { needOf } from './need.js';
 import type { Candidate } from './plan.js';
@@ -144,8 +144,8 @@ export class Dispatch {
     if (candidate === undefined) return true;
     const { alert, rule, silenced } = candidate;
     return this.#couriers.every((courier) => {
-      if (!isFor(courier, candidate)) return true;
-      const told = courier.memory.told.get(alert.fingerprint);
+      const told = toldOf(courier.memory, alert.fingerprint, now);
+      if (!isFor(courier, candidate) && told?.status !== 'firing') return true;
       if (courier.channel.resendMs === undefined) {
         const need = needOf(alert, silenced, told, rule?.repeatMs ?? 0, now);
         return need === 'over' || need === 'none';
@@ -159,7 +159,11 @@ export class Dispatch {
     const found: Candidate[] = [];
     for (const instance of this.#engine?.instances() ?? []) {
       const candidate = this.#candidate(instance, now);
-      if (candidate !== undefined && isFor(courier, candidate)) found.push(candidate);
+      if (candidate === undefined) continue;
+      if (isFor(courier, candidate)) found.push(candidate);
+      // Who heard of it before rules were changed hears that it is over, and nothing else.
+      else if (courier.memory.told.get(instance.fingerprint)?.status === 'firing')
+        found.push({ ...candidate, silenced: true });
     }
     return found;
   }

@@ -42,6 +42,24 @@ describe('one alert', () => {
     expect(alerter.alerts()).toEqual([]);
   });
 
+  it('is told as ever after the clock was put back', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD);
+    const alerter = await open();
+    const after = async (ms: number, value: number): Promise<string[]> => {
+      clock.now += ms;
+      emit({ value });
+      await alerter.round();
+      return channel.take();
+    };
+    expect(await after(0, 71)).toEqual(['firing Load warning 1']);
+    // it goes on: a repeat is due five minutes after the step
+    expect(await after(-7_200_000, 71)).toEqual([]);
+    expect(await after(299_000, 71)).toEqual([]);
+    expect(await after(1000, 71)).toEqual(['firing Load warning 1']);
+    expect(await after(-3_600_000, 12)).toEqual(['resolved Load warning 1']);
+    expect(await after(300_000, 71)).toEqual(['firing Load warning 1']);
+  });
+
   it('is one notification where the value flaps around the limit, with a recovery limit', async () => {
     const { open, emit, clock, channel } = await setup(LOAD.replace('above: 70', 'above: 70, recover: 60'));
     const alerter = await open();
@@ -380,6 +398,35 @@ describe('what an alerter knows', () => {
     emit({ value: 71 });
     await alerter.round();
     expect(channel.take()).toEqual(['resolved Other warning 1']);
+  });
+
+  it('is told to be over also to a channel that rules name no longer, which hears nothing else', async () => {
+    const channels = 'channels: { ops: { type: file }, night: { type: file } }\n';
+    const rules = (name: string) =>
+      `${channels}${LOAD.replace('above: 70', `above: 70, channels: [${name}]`)}`;
+    const night = new Recorder('night');
+    const { open, emit, channel, clock } = await setup(rules('ops'));
+    const alerter = await open(rules('ops'), { channels: [channel, night] });
+    emit({ value: 71 });
+    await alerter.round();
+    expect([channel.take(), night.take()]).toEqual([['firing Load warning 1'], []]);
+    await alerter.reload(await readAlerts(rules('night'), 'rules.yaml'));
+    clock.now += 600_000;
+    emit({ value: 71 });
+    await alerter.round();
+    expect([channel.take(), night.take()]).toEqual([[], ['firing Load warning 1']]);
+    clock.now += 30_000;
+    emit({ value: 1 });
+    channel.answer = () => ({ outcome: 'retry', reason: '500' });
+    await alerter.round();
+    expect([channel.take(), night.take()]).toEqual([[], ['resolved Load warning 1']]);
+    channel.answer = () => ({ outcome: 'sent' });
+    clock.now += 300_000;
+    await alerter.round();
+    expect([channel.take(), night.take()]).toEqual([['resolved Load warning 1'], []]);
+    clock.now += 30_000;
+    await alerter.round();
+    expect([channel.take(), night.take(), alerter.alerts()]).toEqual([[], [], []]);
   });
 
   it('is of one alerter at a time', async () => {
