@@ -2,7 +2,7 @@ import type { CheckedLimits } from './limits.js';
 
 /** What the rules out of the box are, in the form in which files have them. */
 export function defaultRules(limits: CheckedLimits): Readonly<Record<string, unknown>>[] {
-  const { coordinationTimeMs, deliveryRate, memoryMb } = limits;
+  const { coordinationTimeMs, deliveryRate, memoryMb, archiveLagSeconds } = limits;
   return [
     {
       name: 'CoordinationTimeElevated',
@@ -39,12 +39,12 @@ export function defaultRules(limits: CheckedLimits): Readonly<Record<string, unk
       summary: 'High memory usage',
       description: '{{ labels.agent }} uses {{ value }} MB, the limit is {{ limit }} MB',
     },
-    ...SELF_WATCH,
+    ...selfWatch(archiveLagSeconds),
   ];
 }
 
 /** Rules on what watches: an alerter that lags or does not see everything is to be known of. */
-const SELF_WATCH = [
+const selfWatch = (archiveLagSeconds: number) => [
   {
     name: 'AlerterLag',
     metric: 'cfn.alert.lag_seconds',
@@ -99,7 +99,7 @@ const SELF_WATCH = [
     metric: 'cfn.archive.lag_seconds',
     statistic: 'last',
     window: '5m',
-    above: 900,
+    above: archiveLagSeconds,
     summary: 'The archive lags behind',
     description: 'nothing was synced for {{ value }} s',
   },

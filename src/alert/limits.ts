@@ -25,17 +25,29 @@ export interface AlertLimits {
    * @defaultValue 1000
    */
   readonly memoryMb?: number | undefined;
+  /**
+   * Seconds that the archive may be behind: more than lies between two syncs. The command takes a minute more than that, where
+   * `syncInterval` makes it more than the default.
+   *
+   * @defaultValue 900
+   */
+  readonly archiveLagSeconds?: number | undefined;
 }
 
 /** {@link AlertLimits}, checked. */
 export type CheckedLimits = Readonly<Record<keyof AlertLimits, number>>;
 
-const DEFAULTS: CheckedLimits = { coordinationTimeMs: 10_000, deliveryRate: 0.9, memoryMb: 1000 };
+export const DEFAULT_ARCHIVE_LAG_SECONDS = 900;
+
+const DEFAULTS: CheckedLimits = {
+  ...{ coordinationTimeMs: 10_000, deliveryRate: 0.9, memoryMb: 1000 },
+  archiveLagSeconds: DEFAULT_ARCHIVE_LAG_SECONDS,
+};
 
 /** Checks limits, and fills in what was not said. */
 export function readLimits(limits: AlertLimits): CheckedLimits {
   const checked: Record<keyof AlertLimits, number> = { ...DEFAULTS };
-  for (const name of ['coordinationTimeMs', 'deliveryRate', 'memoryMb'] as const) {
+  for (const name of Object.keys(DEFAULTS) as (keyof AlertLimits)[]) {
     const value: unknown = limits[name];
     if (value === undefined) continue;
     const most = name === 'deliveryRate' ? 1 : Number.MAX_VALUE;

@@ -76,8 +76,7 @@ export class SilenceReader {
    * @returns What is wrong, where something is new and is wrong.
    */
   refresh(): string | undefined {
-    const stat = statSync(join(this.#directory, NAME), { throwIfNoEntry: false });
-    const version = stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+    const version = versionOf(join(this.#directory, NAME));
     if (version === this.#version) return undefined;
     this.#version = version;
     try {
@@ -91,6 +90,16 @@ export class SilenceReader {
   /** What was read last. */
   get silences(): readonly Silence[] {
     return this.#silences;
+  }
+}
+
+/** Changes with the file, and with why it cannot be looked at, which reading it will tell. */
+function versionOf(path: string): string {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+  } catch (error) {
+    return String(error);
   }
 }
 

@@ -109,6 +109,10 @@ describe('rules', () => {
   it('out of the box have limits that can be set, and no others', () => {
     const [coordination] = alertsOf(defaultAlerts({ coordinationTimeMs: 500 })).rules;
     expect(coordination!.levels[0]!.condition).toMatchObject({ limit: { limit: 500, recover: 450 } });
+    const lag = alertsOf(defaultAlerts({ archiveLagSeconds: 3660 })).rules.find(
+      ({ name }) => name === 'ArchiverLag',
+    );
+    expect(lag!.levels[0]!.condition).toMatchObject({ limit: { limit: 3660 } });
     expect(() => defaultAlerts({ deliveryRate: 90 })).toThrow(
       'deliveryRate must be a number above 0 and at most 1, got 90',
     );

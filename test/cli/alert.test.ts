@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -53,6 +53,15 @@ describe('alert --once', () => {
     });
   });
 
+  it('does not expect the archive to be nearer than it is synced', () => {
+    const { env, cwd, shm } = setup();
+    store(shm, 0, [{ metric: 'cfn.archive.lag_seconds', value: 1000 }]);
+    const every = (interval: string) =>
+      cli(['alert', '--once'], { cwd, env: { ...env, CFN_METRICS_SYNC_INTERVAL: interval } }).stdout;
+    expect(every('1h')).toBe('');
+    expect(every('5m')).toContain('The archive lags behind');
+  });
+
   it('is what check_alerts does in bash', () => {
     const { shm, env, cwd } = setup();
     const library = fileURLToPath(new URL('../../src/shell/cfn-metrics.sh', import.meta.url));
@@ -103,6 +112,33 @@ describe('alert', () => {
     const exit = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     expect(await exit).toBe(0);
+  });
+
+  it('goes on where the file cannot be looked at', async () => {
+    const { shm, cwd, write } = setup();
+    mkdirSync(join(cwd, 'rules'));
+    const rules = write('rules/rules.yaml', LOAD(100));
+    const { child, output } = startCli([
+      'alert',
+      '--rules',
+      rules,
+      '--dir',
+      shm,
+      '--state',
+      join(cwd, 'state'),
+    ]);
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    store(shm, 0, [{ metric: 'load', value: 500 }]);
+    await until(() => output().includes('Load'));
+    renameSync(join(cwd, 'rules'), join(cwd, 'old'));
+    write('rules', 'in the place of the directory');
+    await until(() => errors.includes('rules.yaml cannot be read: ENOTDIR'));
+    rmSync(join(cwd, 'rules'));
+    renameSync(join(cwd, 'old'), join(cwd, 'rules'));
+    await until(() => errors.includes('reloaded: 1 rule'));
+    expect(errors.match(/cannot be read/g)).toHaveLength(1);
+    child.kill('SIGTERM');
   });
 
   it('stores metrics of its own', async () => {

@@ -121,7 +121,7 @@ describe('the settings', () => {
     expect(fallback('rotate')).toBe(archiver.rotate);
     expect(Number(fallback('retentionDays'))).toBe(archiver.retentionDays);
     expect(parseDuration('', fallback('hotRetention'))).toBe(archiver.hotRetentionMs);
-    expect(readLimits({})).toEqual({
+    expect(readLimits({})).toMatchObject({
       coordinationTimeMs: Number(fallback('alertCoordinationTimeMs')),
       deliveryRate: Number(fallback('alertDeliveryRate')),
       memoryMb: Number(fallback('alertMemoryMb')),

@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 import { type AlertRules, checkAlerts, defaultAlerts, readAlerts } from '../../alert/rules.js';
-import type { AlertLimits } from '../../alert/limits.js';
+import { type AlertLimits, DEFAULT_ARCHIVE_LAG_SECONDS } from '../../alert/limits.js';
 import { MetricsError } from '../../errors.js';
 import { loadConfig } from '../config.js';
+import { readArchiveSettings } from '../archive/settings.js';
 import { readAlertLimits } from './settings.js';
 
 /** Where rules come from: the file that was named, else the config file that has some, else those out of the box. */
@@ -27,7 +28,10 @@ export class RulesFile {
     const config = await loadConfig(process.cwd());
     const alerts = config?.values['alerts'] ?? undefined;
     const path = flag ?? (alerts === undefined ? undefined : config?.path);
-    return new RulesFile(path, readAlertLimits(env, config));
+    // Who archives every hour has no trouble when the archive is three quarters of an hour behind.
+    const { syncInterval } = readArchiveSettings({}, env, config);
+    const archiveLagSeconds = Math.max(DEFAULT_ARCHIVE_LAG_SECONDS, syncInterval.value / 1000 + 60);
+    return new RulesFile(path, { ...readAlertLimits(env, config), archiveLagSeconds });
   }
 
   /**
@@ -65,7 +69,13 @@ export function readText(path: string): string {
   }
 }
 
+/** Changes with the file, and with why it cannot be looked at, which reading it will tell. */
 function versionOf(path: string | undefined): string {
-  const stat = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+  if (path === undefined) return '';
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.mtimeMs} ${stat.size}`;
+  } catch (error) {
+    return String(error);
+  }
 }

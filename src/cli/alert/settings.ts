@@ -54,14 +54,14 @@ export function readAlertSettings(
   };
 }
 
-/** The limits of the rules out of the box. */
+/** The limits of the rules out of the box that have a setting. */
 export function readAlertLimits(env: NodeJS.ProcessEnv, config: ConfigFile | undefined): AlertLimits {
-  const names = Object.keys(LIMITS) as (keyof AlertLimits)[];
+  const names = Object.keys(LIMITS) as (keyof typeof LIMITS)[];
   return Object.fromEntries(names.map((name) => [name, limit(name, env, config).value]));
 }
 
 function limit(
-  name: keyof AlertLimits,
+  name: keyof typeof LIMITS,
   env: NodeJS.ProcessEnv,
   config: ConfigFile | undefined,
 ): Setting<number> {
