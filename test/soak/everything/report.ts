@@ -36,12 +36,12 @@ export function growthOf(
   lines.push(
     `growth a day, from ${measured.flat().length} measurements after the warm-up, with 95 % confidence on each side:`,
   );
-  for (const { name, unit, trend, verdict } of judge(measured, limitMiB)) {
+  for (const { name, unit, trend, verdict, strict = false } of judge(measured, limitMiB)) {
     const bounds = `${signed(trend.perDay)} (${signed(trend.atLeastPerDay)} … ${signed(trend.atMostPerDay)}) ${unit}`;
     const worth = `mean ${show(trend.mean)}, worth ${trend.effective.toFixed(0)} independent measurements`;
     const meaning = verdict === undefined ? '' : `  ${verdict} ${limitMiB} MiB`;
     lines.push(`  ${name.padEnd(28)} ${bounds.padEnd(40)}${meaning}  (${worth})`);
-    if (judged && verdict === 'above')
+    if (judged && (verdict === 'above' || (strict && verdict !== 'below')))
       failures.push(`${name} is not known to grow by less than ${limitMiB} MiB a day`);
   }
   for (const { name, first, last } of measured.flatMap(descriptorGrowth)) {

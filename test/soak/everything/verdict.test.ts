@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../faults/random.js';
 import { noisy } from '../noisy.js';
+import { growthOf } from './report.js';
 import type { Moment, ProcessSample } from './samples.js';
 import { descriptorGrowth, judge } from './verdict.js';
 
@@ -39,7 +40,7 @@ describe('the verdict', () => {
       () => 20,
     );
     expect(verdict('archiver: memory in use', all)).toBe('below');
-    expect(verdict('analyzer: memory in use', all)).toBe('above');
+    expect(verdict('analyzer: memory in use', all)).toBe('not told');
     const leaking = moments(
       (i) => bursts(i) + leak(i),
       () => 50,
@@ -54,7 +55,7 @@ describe('the verdict', () => {
     expect(verdict('alerter: resident memory', moments(level, leak, level))).toBe('above');
   });
 
-  it('of resident memory that is too restless to tell is neither', () => {
+  it('of memory that is too restless to tell is neither, and fails a run where it is that in use', () => {
     const restless = noisy(new Random(1), 180, 0, 10).map(({ value }) => value);
     const all = moments(
       (i) => restless[i]!,
@@ -62,7 +63,10 @@ describe('the verdict', () => {
       level,
     );
     expect(verdict('alerter: resident memory', all)).toBe('not told');
-    expect(verdict('alerter: memory in use', all)).toBe('above');
+    expect(verdict('alerter: memory in use', all)).toBe('not told');
+    const { failures } = growthOf([{ moments: all, durationMs: 1_800_000, warmUpMs: 0 }], 10);
+    expect(failures).toContain('alerter: memory in use is not known to grow by less than 10 MiB a day');
+    expect(failures.join()).not.toContain('resident');
   });
 
   it('of resident memory that went up for half an hour is rarely that it grows, as of memory that went down', () => {

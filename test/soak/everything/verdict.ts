@@ -11,6 +11,8 @@ export interface Judged {
   readonly trend: Growth;
   /** Nothing where nothing is asked of it. */
   readonly verdict?: Verdict;
+  /** Whether a run passes only where it is below. */
+  readonly strict?: boolean;
 }
 
 /** Within it the archiver is at rest at least once, and everyone collects garbage several times. */
@@ -30,7 +32,8 @@ export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): J
       name: `${name}: memory in use`,
       unit: 'MiB',
       trend: found,
-      verdict: verdictOf(found, limitMiB, true),
+      verdict: verdictOf(found, limitMiB),
+      strict: true,
     };
   };
   const resident = (name: (typeof PROCESSES)[number]): Judged => {
@@ -39,7 +42,7 @@ export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): J
       name: `${name}: resident memory`,
       unit: 'MiB',
       trend: found,
-      verdict: verdictOf(found, limitMiB, false),
+      verdict: verdictOf(found, limitMiB),
     };
   };
   return [
@@ -103,13 +106,13 @@ function spans(samples: readonly Sample[]): Sample[][] {
  * Holds a growth against a limit.
  *
  * @remarks
- * Below: with 95 % confidence it is. Above: it is not shown to be below, though the run is long enough to show that of what
- * does not grow at all; without `strict` only where with 95 % confidence it is above, or the same holds. Not told: the run
- * is too short, or what is measured too restless, to tell the limit from nothing.
+ * Below: with 95 % confidence it is. Above: with 95 % confidence it is not, or it is not shown to be below though the run is
+ * long enough to show that of what does not grow at all. Not told: the run is too short, or what is measured too restless,
+ * to tell the limit from nothing.
  */
-function verdictOf({ perDay, atLeastPerDay, atMostPerDay }: Growth, limit: number, strict: boolean): Verdict {
+function verdictOf({ perDay, atLeastPerDay, atMostPerDay }: Growth, limit: number): Verdict {
   if (atMostPerDay < limit) return 'below';
-  if (strict || atLeastPerDay > limit) return 'above';
+  if (atLeastPerDay > limit) return 'above';
   // as wide as this, even a growth of nothing would not be known to be below
   return Number.isNaN(atMostPerDay) || atMostPerDay - perDay >= limit ? 'not told' : 'above';
 }
