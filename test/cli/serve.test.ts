@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -106,7 +106,14 @@ describe('cfn-metrics serve', () => {
     store(directory, { metric: 'tasks', type: 'counter', value: 3 });
     await scrape(first.url);
     expect(await first.end()).toBe(0);
-    expect(existsSync(join(XDG_STATE_HOME, 'cfn-metrics/prometheus.json'))).toBe(true);
+    expect(readdirSync(join(XDG_STATE_HOME, 'cfn-metrics/prometheus'))).toHaveLength(1);
+    // that of other shards is not mixed up with it
+    const elsewhere = temporaryDirectory();
+    store(elsewhere, { metric: 'tasks', type: 'counter', value: 100 });
+    const other = await start(['--dir', elsewhere], { XDG_STATE_HOME });
+    await scrape(other.url);
+    expect(await other.end()).toBe(0);
+    expect(readdirSync(join(XDG_STATE_HOME, 'cfn-metrics/prometheus'))).toHaveLength(2);
     store(directory, { metric: 'tasks', type: 'counter', value: 4 });
     const second = await start(['--dir', directory], { XDG_STATE_HOME });
     await scrape(second.url);

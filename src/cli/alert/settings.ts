@@ -2,7 +2,7 @@ import { type AlertLimits, readLimits } from '../../alert/limits.js';
 import { shown } from '../../options.js';
 import type { ConfigFile } from '../config.js';
 import { bad, firstGiven, type Given, type Setting } from '../setting.js';
-import { defaultState } from './location.js';
+import { stateOf } from '../user-state.js';
 
 /** Every setting of the alerter beside its rules and channels. */
 export interface AlertSettings {
@@ -45,7 +45,7 @@ export function readAlertSettings(
   const given = firstGiven(place, env, config);
   return {
     alertState: {
-      value: given === undefined ? defaultState(shards, env) : path(given),
+      value: given === undefined ? stateOf('alert', shards, env) : path(given),
       source: given?.source ?? 'default',
     },
     alertCoordinationTimeMs: limit('coordinationTimeMs', env, config),

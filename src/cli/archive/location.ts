@@ -1,14 +1,14 @@
 import { accessSync, constants } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { stateHome } from '../user-state.js';
 
 /** Where the archive is by default, where that can be written. */
 const SYSTEM = '/metrics/archive';
 
 /** Where the archive is where nobody says otherwise: the system's, else in the user's state directory. */
-export function defaultArchive({ XDG_STATE_HOME: state = '' }: NodeJS.ProcessEnv): string {
+export function defaultArchive(env: NodeJS.ProcessEnv): string {
   if (isWritable(SYSTEM)) return SYSTEM;
-  return join(state.startsWith('/') ? state : join(homedir(), '.local/state'), 'cfn-metrics/archive');
+  return join(stateHome(env), 'archive');
 }
 
 function isWritable(path: string): boolean {

@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { readSecret, type Secret } from '../../alert/channels/secret.js';
 import type { ForwarderOptions } from '../../forward/options.js';
 import { shown } from '../../options.js';
@@ -7,6 +5,7 @@ import { parseCount, parseDuration } from '../archive/amounts.js';
 import type { ConfigFile } from '../config.js';
 import { bad } from '../setting.js';
 import { nearest } from '../suggest.js';
+import { stateOf } from '../user-state.js';
 import { type BackendKind, BACKENDS } from './backends.js';
 
 /** What can be said for all backends, and in the section of one for it alone. */
@@ -119,15 +118,11 @@ export function forwardState(
   shards: string,
   env: NodeJS.ProcessEnv,
 ): string {
-  const { CFN_METRICS_FORWARD_DIR: named = '', XDG_STATE_HOME: home = '' } = env;
+  const { CFN_METRICS_FORWARD_DIR: named = '' } = env;
   if (flag !== undefined) return flag;
   if (named !== '') return named;
   if (configured !== undefined) return configured;
-  const states = home.startsWith('/') ? home : join(homedir(), '.local/state');
-  const name = resolve(shards)
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^-/, '');
-  return join(states, 'cfn-metrics/forward', name === '' ? 'root' : name);
+  return stateOf('forward', shards, env);
 }
 
 /** Reads `NAME=VALUE` flags. */

@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { createPrometheusHandler } from '../../../adapters/prometheus/index.js';
 import { MetricsError } from '../../errors.js';
 import { shown, wordOption } from '../../options.js';
@@ -8,6 +6,8 @@ import { GAUGE_RULES, type GaugeRule, PRODUCER_VIEWS } from '../../otel/producer
 import { parseCount, parseDuration } from '../archive/amounts.js';
 import type { FlagValues } from '../command.js';
 import { complain } from '../failure.js';
+import type { Settings } from '../settings.js';
+import { stateOf } from '../user-state.js';
 import type { Service, ServiceContext } from './service.js';
 
 /** Flags of `serve --prometheus` alone. */
@@ -25,17 +25,19 @@ export const PROMETHEUS_FLAGS = {
 export async function prometheusService(
   flags: FlagValues<typeof PROMETHEUS_FLAGS>,
   { directory, hosts, token }: ServiceContext,
+  settings: Settings,
 ): Promise<Service> {
   if (flags['no-snapshot'] && flags.snapshot !== undefined) {
     throw bad('--snapshot and --no-snapshot exclude each other');
   }
+  const state = stateOf('prometheus', settings.directory.value.path, process.env);
   const producer = new ShardMetricProducer({
     directory,
     per: wordOption('--per', flags.per, 'agent', PRODUCER_VIEWS),
     gauges: gaugeRules(flags.gauge),
     gaugeMaxAgeMs: parseDuration('--gauge-max-age', flags['gauge-max-age']),
     maxSeries: parseCount('--max-series', flags['max-series'], 1, 1_000_000),
-    snapshotFile: flags['no-snapshot'] ? undefined : (flags.snapshot ?? defaultSnapshot()),
+    snapshotFile: flags['no-snapshot'] ? undefined : (flags.snapshot ?? `${state}.json`),
   });
   const { prefix } = flags;
   const handler = createPrometheusHandler({ producer, prefix, hosts, token, onError: complain });
@@ -57,11 +59,6 @@ function gaugeRules(texts: readonly string[] = []): Record<string, GaugeRule> {
       throw bad(`--gauge must be METRIC=${GAUGE_RULES.join('|')}, got ${shown(text)}`);
     }),
   );
-}
-
-function defaultSnapshot(): string {
-  const { XDG_STATE_HOME: state = '' } = process.env;
-  return join(state.startsWith('/') ? state : join(homedir(), '.local/state'), 'cfn-metrics/prometheus.json');
 }
 
 function bad(message: string): MetricsError {
