@@ -2,6 +2,7 @@ import { ArchiveChangedError } from './changed.js';
 import { Deletion } from './deletion.js';
 import type { ArchiverOptions } from './options.js';
 import { type DeletionPlan, planDeletion } from './plan.js';
+import { Pruning } from './pruning.js';
 import { Schedule } from './schedule.js';
 import { Sealing } from './sealing.js';
 import { SelfMetrics } from './self-metrics.js';
@@ -25,6 +26,7 @@ export class Archiver {
   readonly #sealing: Sealing;
   readonly #syncs: Syncing;
   readonly #deletion: Deletion;
+  readonly #pruning: Pruning;
   readonly #upkeep: Upkeep;
   readonly #schedule: Schedule;
   readonly #metrics: SelfMetrics | undefined;
@@ -32,6 +34,7 @@ export class Archiver {
   readonly #trouble = new Trouble();
   #syncing: Promise<boolean> | undefined;
   #maintenance: Promise<boolean> | undefined;
+  #deleting: Promise<boolean> | undefined;
   #closed: Promise<void> | undefined;
 
   /** @internal */
@@ -41,10 +44,13 @@ export class Archiver {
     this.#signals = options.signals ?? false;
     this.#sealing = new Sealing(space);
     this.#syncs = new Syncing(space);
-    this.#deletion = new Deletion(options.beforeDelete, (event) => space.report(event), space.signal);
+    const { beforeDelete } = options;
+    const { beforeDeleteTimeoutMs: timeoutMs } = space.settings;
+    this.#deletion = new Deletion({ beforeDelete, timeoutMs }, (event) => space.report(event), space.signal);
+    this.#pruning = new Pruning(space, this.#deletion);
     this.#upkeep = new Upkeep(
       space,
-      this.#deletion,
+      this.#pruning,
       () => this.#syncEnds(),
       (shard) => this.#sealing.seal([shard]),
     );
@@ -114,8 +120,10 @@ export class Archiver {
    * @returns Whether all of it succeeded; what did not was told to `onEvent`.
    */
   async maintain(): Promise<boolean> {
-    this.#upkeep.pruneAt = 0;
-    return this.#maintain();
+    const kept = await this.#maintain();
+    this.#pruning.request();
+    const pruned = await this.#prune();
+    return kept && pruned;
   }
 
   /** What would be deleted now. Changes nothing, and may be asked while another archiver is at work. */
@@ -173,6 +181,7 @@ export class Archiver {
   async #close(): Promise<void> {
     this.#space.stop();
     await this.#maintenance;
+    await this.#deleting;
     await this.#syncing;
     await Promise.all([this.#syncs.close(), this.#upkeep.close(), this.#metrics?.close()]);
     this.#space.session.close();
@@ -184,8 +193,7 @@ export class Archiver {
     await this.rotate(requested === 'rotation' ? 'all' : 'due');
     if (timeToSync) await this.sync();
     if (requested === 'rotation') this.#space.session.tell({ rotation: began });
-    // Compressing takes as long as it takes; syncs do not wait for it.
-    if (performance.now() >= (this.#trouble.retryAt('maintain') ?? 0)) void this.#maintain();
+    void this.#keepUp();
     this.#metrics?.tell(() => this.status);
   }
 
@@ -194,6 +202,24 @@ export class Archiver {
     const done = await this.#attempt('sync', () => this.#syncs.run());
     this.#space.session.tell({ sync: { began, error: done ? null : this.#trouble.message } });
     return done;
+  }
+
+  /** Compressing takes as long as it takes, and a hook before a deletion even longer: nothing else waits for them. */
+  async #keepUp(): Promise<void> {
+    if (this.#mayTry('maintain')) await this.#maintain();
+    if (this.#pruning.isDue && this.#mayTry('prune')) void this.#prune();
+  }
+
+  /** Whether a task does not fail, or failed long enough ago. */
+  #mayTry(task: string): boolean {
+    return performance.now() >= (this.#trouble.retryAt(task) ?? 0);
+  }
+
+  async #prune(): Promise<boolean> {
+    this.#deleting ??= this.#attempt('prune', () => this.#pruning.run()).finally(
+      () => (this.#deleting = undefined),
+    );
+    return this.#deleting;
   }
 
   async #maintain(): Promise<boolean> {

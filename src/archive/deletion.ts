@@ -1,13 +1,14 @@
 import { MetricsError } from '../errors.js';
 import type { Catalog } from './catalog.js';
-import { COMPRESSED, ENTRY, type SegmentEntry } from './entry.js';
+import { COMPRESSED, ENTRY } from './entry.js';
 import type { ArchiveEvent } from './events.js';
 import { removeFile } from './io.js';
-import type { ArchiverOptions, Settings } from './options.js';
+import type { ArchivedSegment, ArchiverOptions, Settings } from './options.js';
 import type { RamFile } from './ram.js';
 import { type Expired, expiredSegments } from './retention.js';
 import { sourceKey } from './source.js';
 import { messageOf } from './trouble.js';
+import { within } from './within.js';
 
 const HOOK_RETRY_MS = 60_000;
 const MAX_HOOK_RETRY_MS = 3_600_000;
@@ -31,21 +32,29 @@ export function findExpired(
   return expiredSegments(candidates, others, { days, maxBytes }, now);
 }
 
+/** What is in the archive, and what of it is to go now. */
+export interface Due {
+  readonly catalog: Catalog;
+  readonly expired: readonly Expired[];
+}
+
+/** Who is asked before a deletion, and how long that may take. */
+export interface DeletionHook {
+  readonly beforeDelete: ArchiverOptions['beforeDelete'];
+  readonly timeoutMs: number;
+}
+
 /** Deletes segments from the archive, each when the hook agrees. */
 export class Deletion {
-  readonly #beforeDelete: ArchiverOptions['beforeDelete'];
+  readonly #hook: DeletionHook;
   readonly #report: (event: ArchiveEvent) => void;
   readonly #signal: AbortSignal;
   readonly #retries = new Map<string, { at: number; delayMs: number }>();
   /** How often the hook failed. */
   errors = 0;
 
-  constructor(
-    beforeDelete: ArchiverOptions['beforeDelete'],
-    report: (event: ArchiveEvent) => void,
-    signal: AbortSignal,
-  ) {
-    this.#beforeDelete = beforeDelete;
+  constructor(hook: DeletionHook, report: (event: ArchiveEvent) => void, signal: AbortSignal) {
+    this.#hook = hook;
     this.#report = report;
     this.#signal = signal;
   }
@@ -53,42 +62,46 @@ export class Deletion {
   /**
    * Deletes.
    *
+   * @param look - Looks what is to go. Hooks take their time, so it is asked again for each.
    * @returns When to try again what the hook refused, as performance.now() counts; infinity where there is nothing.
+   * @throws Error where something cannot be deleted, or the end came in between.
    */
-  async delete(catalog: Catalog, expired: readonly Expired[]): Promise<number> {
+  async delete(look: () => Due): Promise<number> {
+    const { catalog, expired } = look();
     const names = new Set(expired.map(({ name }) => name));
     for (const name of this.#retries.keys()) if (!names.has(name)) this.#retries.delete(name);
     for (const { name, reason } of expired) {
-      if (this.#signal.aborted) break;
-      const entry = catalog.compressed.get(name)?.entry;
-      if (entry === undefined || !(await this.#mayGo(catalog, name, entry, reason))) continue;
-      const path = catalog.path(`${name}${COMPRESSED}`);
-      await removeFile(path);
-      catalog.compressed.delete(name);
-      await removeFile(`${path}${ENTRY}`);
-      this.#report({ type: 'deleted', name, reason });
+      if (this.#hook.beforeDelete === undefined) await this.#remove(catalog, name, reason);
+      else await this.#askAndRemove(look, name);
+      // Then not all of it is done.
+      this.#signal.throwIfAborted();
     }
     return Math.min(...[...this.#retries.values()].map(({ at }) => at));
   }
 
-  /** Asks the hook, unless it failed a short time ago. */
-  async #mayGo(
-    catalog: Catalog,
-    name: string,
-    entry: SegmentEntry,
-    reason: 'age' | 'size',
-  ): Promise<boolean> {
-    if (this.#beforeDelete === undefined) return true;
+  /** Deletes a segment when the hook agrees, unless that failed a short time ago. */
+  async #askAndRemove(look: () => Due, name: string): Promise<void> {
     const retry = this.#retries.get(name);
-    if (retry !== undefined && performance.now() < retry.at) return false;
+    if (retry !== undefined && performance.now() < retry.at) return;
+    const before = dueSegment(look(), name);
+    if (before === undefined || !(await this.#agrees(before))) return;
+    // Meanwhile there may be room again, or another archive in this place: what goes is what the hook has seen.
+    const due = look();
+    if (dueSegment(due, name)?.entry.sha256 !== before.entry.sha256) return;
+    await this.#remove(due.catalog, name, before.reason);
+  }
+
+  async #agrees(segment: ArchivedSegment): Promise<boolean> {
+    const { name } = segment;
     try {
-      const path = catalog.path(`${name}${COMPRESSED}`);
-      await this.#beforeDelete({ name, path, reason, entry }, this.#signal);
+      const { beforeDelete, timeoutMs } = this.#hook;
+      await within((signal) => beforeDelete?.(segment, signal), timeoutMs, this.#signal);
       this.#retries.delete(name);
       return true;
     } catch (error) {
       if (this.#signal.aborted) return false;
-      const retryMs = Math.min(MAX_HOOK_RETRY_MS, 2 * (retry?.delayMs ?? HOOK_RETRY_MS / 2));
+      const before = this.#retries.get(name)?.delayMs ?? HOOK_RETRY_MS / 2;
+      const retryMs = Math.min(MAX_HOOK_RETRY_MS, 2 * before);
       this.#retries.set(name, { at: performance.now() + retryMs, delayMs: retryMs });
       this.errors += 1;
       const message = `${name} is not deleted, because beforeDelete failed: ${messageOf(error)}`;
@@ -97,4 +110,23 @@ export class Deletion {
       return false;
     }
   }
+
+  async #remove(catalog: Catalog, name: string, reason: 'age' | 'size'): Promise<void> {
+    const path = catalog.path(`${name}${COMPRESSED}`);
+    await removeFile(path);
+    try {
+      await removeFile(`${path}${ENTRY}`);
+    } finally {
+      // Only now somebody else may have the name, and an entry under it.
+      catalog.compressed.delete(name);
+    }
+    this.#report({ type: 'deleted', name, reason });
+  }
+}
+
+/** What the hook is told of a segment; undefined where it is not to go. */
+function dueSegment({ catalog, expired }: Due, name: string): ArchivedSegment | undefined {
+  const entry = catalog.compressed.get(name)?.entry;
+  const found = expired.find((each) => each.name === name);
+  return entry && found && { ...found, path: catalog.path(`${name}${COMPRESSED}`), entry };
 }

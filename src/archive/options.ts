@@ -79,9 +79,19 @@ export interface ArchiverOptions {
   /**
    * Is asked before a segment is deleted from the archive, as to upload it: only when it returns, or its promise is
    * fulfilled, the segment goes. Otherwise it is asked again, later and later, up to an hour.
+   *
+   * @remarks
+   * Its signal says that it has taken too long, or that the archiver closes: then it has a few seconds to end, and has
+   * failed, whatever it returns. It is asked for one segment at a time, and nothing but the next deletion waits for it.
    */
   readonly beforeDelete?:
     ((segment: ArchivedSegment, signal: AbortSignal) => void | Promise<void>) | undefined;
+  /**
+   * Milliseconds that `beforeDelete` may take for a segment.
+   *
+   * @defaultValue 300,000
+   */
+  readonly beforeDeleteTimeoutMs?: number | undefined;
   /** Receives what happens. It may throw; nobody hears of it. */
   readonly onEvent?: ((event: ArchiveEvent) => void) | undefined;
   /**
@@ -134,6 +144,7 @@ export interface Settings {
   readonly rotateBytes: number | undefined;
   readonly retentionDays: number;
   readonly maxArchiveBytes: number | undefined;
+  readonly beforeDeleteTimeoutMs: number;
   readonly hotRetentionMs: number;
   readonly maxHotBytes: number | undefined;
   readonly tickMs: number;
@@ -165,6 +176,7 @@ export function readOptions(options: ArchiverOptions): Settings {
     rotateBytes: bytes('rotateBytes', options.rotateBytes),
     retentionDays: integerOption('retentionDays', options.retentionDays, 30, { min: 1, max: 100_000 }),
     maxArchiveBytes: bytes('maxArchiveBytes', options.maxArchiveBytes),
+    beforeDeleteTimeoutMs: ms('beforeDeleteTimeoutMs', 300_000, 1),
     hotRetentionMs: integerOption('hotRetentionMs', options.hotRetentionMs, 86_400_000, { min: 0 }),
     maxHotBytes: bytes('maxHotBytes', options.maxHotBytes),
     tickMs: ms('tickMs', 5000, 10),

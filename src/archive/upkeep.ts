@@ -2,39 +2,35 @@ import { join } from 'node:path';
 import type { Sealer } from '../store/seal.js';
 import type { UnreadableFile } from '../store/segments.js';
 import type { Catalog, PlainCopy } from './catalog.js';
-import { type Deletion, findExpired } from './deletion.js';
 import { compressCopy, rebuildEntry, removeCopy } from './finish.js';
 import { removeFile } from './io.js';
 import { dateOf, renameCopy } from './names.js';
+import type { Pruning } from './pruning.js';
 import { sourceKey } from './source.js';
 import { Thread } from './thread.js';
 import type { Workspace } from './workspace.js';
 
-/** How often retention is looked after where nothing else changes. */
-const PRUNE_MS = 3_600_000;
-
-/** What becomes of segments after they were sealed: compressed, released from RAM, and deleted. */
+/** What becomes of segments after they were sealed: compressed, and released from RAM. */
 export class Upkeep {
   readonly #space: Workspace;
-  readonly #deletion: Deletion;
+  readonly #pruning: Pick<Pruning, 'request'>;
   readonly #thread = new Thread();
   readonly #syncEnds: () => Promise<void>;
   readonly #seal: (shard: number) => Promise<void>;
-  /** When retention is looked after next, as performance.now() counts. */
-  pruneAt = 0;
 
   /**
+   * @param pruning - Is told when there is more in the archive.
    * @param syncEnds - Waits until no sync is under way.
    * @param seal - Seals a shard.
    */
   constructor(
     space: Workspace,
-    deletion: Deletion,
+    pruning: Pick<Pruning, 'request'>,
     syncEnds: () => Promise<void>,
     seal: (shard: number) => Promise<void>,
   ) {
     this.#space = space;
-    this.#deletion = deletion;
+    this.#pruning = pruning;
     this.#syncEnds = syncEnds;
     this.#seal = seal;
   }
@@ -50,7 +46,6 @@ export class Upkeep {
       () => this.#sweep(catalog),
       () => this.#compress(catalog, sealer),
       () => this.#release(catalog, sealer),
-      () => this.#prune(catalog),
     ];
     for (const step of steps) {
       if (!this.#space.signal.aborted) await step().catch((error: unknown) => errors.push(error));
@@ -86,7 +81,7 @@ export class Upkeep {
         const copy = await named(catalog, found, this.#space.now());
         const entry = await compressCopy(catalog, copy, this.#thread, this.#space.signal);
         this.#space.report({ type: 'compressed', name: copy.name.name, entry });
-        this.pruneAt = 0;
+        this.#pruning.request();
       } finally {
         this.#space.busy.delete(key);
       }
@@ -120,15 +115,6 @@ export class Upkeep {
       this.#space.report({ type: 'released', name, reason });
     }
     if (plan.seal !== undefined) await this.#seal(plan.seal);
-  }
-
-  async #prune(catalog: Catalog): Promise<void> {
-    if (performance.now() < this.pruneAt) return;
-    this.pruneAt = performance.now() + PRUNE_MS;
-    const expired = this.#space.withFiles((files) =>
-      findExpired(catalog, files, this.#space.settings, this.#space.now()),
-    );
-    this.pruneAt = Math.min(this.pruneAt, await this.#deletion.delete(catalog, expired));
   }
 
   /** Ends what it uses. */

@@ -37,6 +37,8 @@ SIGUSR1: sync now. SIGUSR2: seal all shards and sync now.
   --max-hot-bytes SIZE     segments leave RAM early when there is more (default: half of it, at most 512MiB)
   --before-delete COMMAND  run it before a segment is deleted, with its path as the last argument and without a
                            shell; only status 0 lets the segment go. Repeated, each is a further argument
+  --before-delete-timeout TIME
+                           how long it may take for a segment; then it is ended, and has failed (default: 5m)
   --health-port PORT       answer /healthz and /readyz on 127.0.0.1
   --finish-after TIME      without growth, after which a sealed shard is finished (default: 1m)
   --hot-floor TIME         without growth, before which nothing leaves RAM (default: 10m)
@@ -68,6 +70,7 @@ const FLAGS = {
   'hot-retention': 'text',
   'max-hot-bytes': 'text',
   'before-delete': 'texts',
+  'before-delete-timeout': 'text',
   'health-port': 'text',
   'finish-after': 'text',
   'hot-floor': 'text',
@@ -93,6 +96,9 @@ async function run(args: readonly string[]): Promise<number> {
   if (modes.length > 1) throw bad(`--${modes[0]!} and --${modes[1]!} exclude each other`);
   if (flags.timeout !== undefined && !flags['sync-now'] && !flags['rotate-now']) {
     throw bad('--timeout belongs to --sync-now and --rotate-now');
+  }
+  if (flags['before-delete-timeout'] !== undefined && flags['before-delete'] === undefined) {
+    throw bad('--before-delete-timeout belongs to --before-delete');
   }
   const timeoutMs = parseDuration('--timeout', flags.timeout) ?? DEFAULT_TIMEOUT_MS;
   const settings = await readSettings(flags);
@@ -129,6 +135,10 @@ async function doOnce(
   mode: 'once' | 'sync-now' | 'rotate-now',
   timeoutMs: number,
 ): Promise<number> {
+  // What it started has a group of its own, which Ctrl-C does not reach.
+  const end = (): void => void archiver.close();
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
   try {
     archiver.open();
     if (mode === 'sync-now') return (await archiver.sync()) ? 0 : 1;
@@ -137,6 +147,7 @@ async function doOnce(
     const lockPath = lockInUse(error);
     if (mode === 'once' || lockPath === undefined) throw error;
     const what = mode === 'sync-now' ? 'sync' : 'rotation';
+    process.off('SIGTERM', end).off('SIGINT', end);
     await requestFromRunning(error as MetricsError, lockPath, what, timeoutMs);
     return 0;
   } finally {
@@ -176,6 +187,7 @@ function archiverOptions(flags: Flags, settings: Settings): ArchiverOptions {
     // What is finished is looked for as often as it can become so.
     tickMs: Math.max(10, Math.min(5000, intervalMs, finishMs ?? 5000)),
     beforeDelete: flags['before-delete'] && commandHook(flags['before-delete']),
+    beforeDeleteTimeoutMs: parseDuration('--before-delete-timeout', flags['before-delete-timeout']),
     onEvent: (event) => logEvent(event, flags.json),
   };
 }

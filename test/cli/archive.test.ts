@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { contents, names } from '../archive/support.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -33,6 +34,15 @@ async function daemon(args: readonly string[], env: Readonly<Record<string, stri
   const ended = once(child, 'close');
   await vi.waitFor(() => expect(log + output).toContain('synced'), WAIT);
   return { child, ended, log: () => log, output: () => output };
+}
+
+function runs(pid: number): boolean {
+  try {
+    // Whoever has ended, and is not yet asked about by its parent, is there in name only.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -70,6 +80,61 @@ describe('archive, the daemon', () => {
     expect(cli([...args, '--rotate-now'])).toMatchObject({ status: 0, stderr: '' });
     await vi.waitFor(() => expect(log()).toMatch(/Z compressed cfn-metrics-\d{8}-1\.jsonl: /), WAIT);
     expect(names(archive).filter((name) => name.endsWith('-1.jsonl.gz'))).toHaveLength(1);
+  });
+
+  describe('with a command that hangs before a deletion', () => {
+    function hanging() {
+      const test = setup();
+      mkdirSync(test.archive);
+      const old = join(test.archive, 'cfn-metrics-20260101-1.jsonl.gz');
+      writeFileSync(old, gzipSync(''));
+      // One that takes no notice, and one that it started.
+      const hook = join(test.root, 'hang');
+      const script = `#!/bin/bash\ntrap '' TERM\nsleep 600 &\necho $$ $! > ${test.root}/pids\nwait\n`;
+      writeFileSync(hook, script, { mode: 0o755 });
+      const pids = (): number[] => {
+        const path = join(test.root, 'pids');
+        return existsSync(path) ? readFileSync(path, 'utf8').trim().split(' ').map(Number) : [];
+      };
+      onTestFinished(() =>
+        pids()
+          .filter(runs)
+          .forEach((pid) => process.kill(pid, 'SIGKILL')),
+      );
+      const quick = ['--finish-after', '100ms', '--hot-retention', '100ms', '--hot-floor', '100ms'];
+      const args = [...test.args, ...quick, '--before-delete', hook];
+      return { ...test, args, old, pids };
+    }
+
+    it('goes on compressing, ends it after its time, and says so', async () => {
+      const { directory, archive, args, old, pids } = hanging();
+      store(directory, 1, [{ metric: 'one' }]);
+      const { log } = await daemon([...args, '--before-delete-timeout', '3s']);
+      await vi.waitFor(() => expect(pids()).toHaveLength(2), WAIT);
+      expect(cli([...args, '--rotate-now'])).toMatchObject({ status: 0, stderr: '' });
+      await vi.waitFor(() => expect(log()).toMatch(/Z released cfn-metrics-\d{8}-1\.jsonl from RAM/), WAIT);
+      await vi.waitFor(() => expect(log()).toContain('beforeDelete failed'), WAIT);
+      expect(log()).toContain(
+        'cfn-metrics-20260101-1.jsonl is not deleted, because beforeDelete failed: ' +
+          'it took longer than 3 s, and was ended; next attempt in 1 min',
+      );
+      expect(names(archive).filter((name) => name.endsWith('-1.jsonl.gz'))).toHaveLength(2);
+      expect(pids().filter(runs)).toEqual([]);
+      expect(existsSync(old)).toBe(true);
+    });
+
+    it.each([
+      ['the daemon', []],
+      ['who does it once', ['--once']],
+    ])('%s ends promptly, and leaves nothing of it behind', async (_, mode) => {
+      const { args, old, pids } = hanging();
+      const { child, ended } = await daemon([...args, ...mode]);
+      await vi.waitFor(() => expect(pids()).toHaveLength(2), WAIT);
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([mode.length, null]);
+      expect(pids().filter(runs)).toEqual([]);
+      expect(existsSync(old)).toBe(true);
+    });
   });
 
   it('is one, and the second says who that is', async () => {
@@ -251,6 +316,7 @@ describe('archive, once', () => {
     [['--retention-days', '1.5'], '--retention-days must be a whole number from 1 to 100000, got "1.5"'],
     [['--once', '--timeout', '5s'], '--timeout belongs to --sync-now and --rotate-now'],
     [['--sync-now', '--timeout', '5'], '--timeout must be a time such as 30s, 5m or 1h30m, got "5"'],
+    [['--before-delete-timeout', '5s'], '--before-delete-timeout belongs to --before-delete'],
     [['--health-port', '65536'], '--health-port must be a whole number from 1 to 65535, got "65536"'],
     [['--once', '--dry-run'], '--once and --dry-run exclude each other'],
     [['prune'], 'unexpected argument "prune"'],
