@@ -1,5 +1,6 @@
 import { ArchiveChangedError } from './changed.js';
 import { Deletion } from './deletion.js';
+import { Mending } from './mending.js';
 import type { ArchiverOptions } from './options.js';
 import { type DeletionPlan, planDeletion } from './plan.js';
 import { Pruning } from './pruning.js';
@@ -26,6 +27,7 @@ export class Archiver {
   readonly #sealing: Sealing;
   readonly #syncs: Syncing;
   readonly #deletion: Deletion;
+  readonly #mending: Mending;
   readonly #pruning: Pruning;
   readonly #upkeep: Upkeep;
   readonly #schedule: Schedule;
@@ -34,7 +36,7 @@ export class Archiver {
   readonly #trouble = new Trouble();
   #syncing: Promise<boolean> | undefined;
   #maintenance: Promise<boolean> | undefined;
-  #deleting: Promise<boolean> | undefined;
+  #tidying: Promise<boolean> | undefined;
   #closed: Promise<void> | undefined;
 
   /** @internal */
@@ -47,6 +49,7 @@ export class Archiver {
     const { beforeDelete } = options;
     const { beforeDeleteTimeoutMs: timeoutMs } = space.settings;
     this.#deletion = new Deletion({ beforeDelete, timeoutMs }, (event) => space.report(event), space.signal);
+    this.#mending = new Mending(space);
     this.#pruning = new Pruning(space, this.#deletion);
     this.#upkeep = new Upkeep(
       space,
@@ -122,8 +125,8 @@ export class Archiver {
   async maintain(): Promise<boolean> {
     const kept = await this.#maintain();
     this.#pruning.request();
-    const pruned = await this.#prune();
-    return kept && pruned;
+    const tidied = await this.#tidy(true);
+    return kept && tidied;
   }
 
   /** What would be deleted now. Changes nothing, and may be asked while another archiver is at work. */
@@ -181,9 +184,14 @@ export class Archiver {
   async #close(): Promise<void> {
     this.#space.stop();
     await this.#maintenance;
-    await this.#deleting;
+    await this.#tidying;
     await this.#syncing;
-    await Promise.all([this.#syncs.close(), this.#upkeep.close(), this.#metrics?.close()]);
+    await Promise.all([
+      this.#syncs.close(),
+      this.#upkeep.close(),
+      this.#mending.close(),
+      this.#metrics?.close(),
+    ]);
     this.#space.session.close();
   }
 
@@ -200,14 +208,14 @@ export class Archiver {
   async #sync(): Promise<boolean> {
     const began = `${process.hrtime.bigint()}`;
     const done = await this.#attempt('sync', () => this.#syncs.run());
-    this.#space.session.tell({ sync: { began, error: done ? null : this.#trouble.message } });
+    this.#space.session.tell({ sync: { began, error: done ? null : this.#trouble.messageOf('sync') } });
     return done;
   }
 
   /** Compressing takes as long as it takes, and a hook before a deletion even longer: nothing else waits for them. */
   async #keepUp(): Promise<void> {
     if (this.#mayTry('maintain')) await this.#maintain();
-    if (this.#pruning.isDue && this.#mayTry('prune')) void this.#prune();
+    void this.#tidy(false);
   }
 
   /** Whether a task does not fail, or failed long enough ago. */
@@ -215,11 +223,17 @@ export class Archiver {
     return performance.now() >= (this.#trouble.retryAt(task) ?? 0);
   }
 
-  async #prune(): Promise<boolean> {
-    this.#deleting ??= this.#attempt('prune', () => this.#pruning.run()).finally(
-      () => (this.#deleting = undefined),
-    );
-    return this.#deleting;
+  async #tidy(always: boolean): Promise<boolean> {
+    this.#tidying ??= this.#mendAndPrune(always).finally(() => (this.#tidying = undefined));
+    return this.#tidying;
+  }
+
+  /** One after the other: what is being mended must not go meanwhile. */
+  async #mendAndPrune(always: boolean): Promise<boolean> {
+    let done = true;
+    if (always || this.#mayTry('mend')) done = await this.#attempt('mend', () => this.#mending.run());
+    if (!this.#pruning.isDue || !(always || this.#mayTry('prune'))) return done;
+    return (await this.#attempt('prune', () => this.#pruning.run())) && done;
   }
 
   async #maintain(): Promise<boolean> {

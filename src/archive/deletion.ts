@@ -23,8 +23,12 @@ export function findExpired(
   const inRam = new Set(files.map(({ key }) => key));
   const candidates = [...catalog.compressed.values()].flatMap(({ name, compressedBytes, entry }) => {
     const { date } = name;
+    if (date === undefined) return [];
+    // The name is all that is known of a damaged one, and all that age is told by.
+    if (entry === undefined) {
+      return [{ name: name.name, date, first: '', bytes: compressedBytes, onlyByAge: true }];
+    }
     // What is still in RAM would only be copied again.
-    if (date === undefined || entry === undefined) return [];
     if (entry.source !== null && inRam.has(sourceKey(entry.source))) return [];
     return [{ name: name.name, date, first: entry.first ?? '', bytes: compressedBytes }];
   });
@@ -84,11 +88,11 @@ export class Deletion {
     const retry = this.#retries.get(name);
     if (retry !== undefined && performance.now() < retry.at) return;
     const before = dueSegment(look(), name);
-    if (before === undefined || !(await this.#agrees(before))) return;
+    if (before === undefined || !(await this.#agrees(before.segment))) return;
     // Meanwhile there may be room again, or another archive in this place: what goes is what the hook has seen.
     const due = look();
-    if (dueSegment(due, name)?.entry.sha256 !== before.entry.sha256) return;
-    await this.#remove(due.catalog, name, before.reason);
+    if (dueSegment(due, name)?.identity !== before.identity) return;
+    await this.#remove(due.catalog, name, before.segment.reason);
   }
 
   async #agrees(segment: ArchivedSegment): Promise<boolean> {
@@ -124,9 +128,15 @@ export class Deletion {
   }
 }
 
-/** What the hook is told of a segment; undefined where it is not to go. */
-function dueSegment({ catalog, expired }: Due, name: string): ArchivedSegment | undefined {
-  const entry = catalog.compressed.get(name)?.entry;
-  const found = expired.find((each) => each.name === name);
-  return entry && found && { ...found, path: catalog.path(`${name}${COMPRESSED}`), entry };
+/** What the hook is told of a segment, and what tells that from another one of its name; undefined where it is not to go. */
+function dueSegment(
+  { catalog, expired }: Due,
+  name: string,
+): { readonly segment: ArchivedSegment; readonly identity: string } | undefined {
+  const found = catalog.compressed.get(name);
+  const due = expired.find((each) => each.name === name);
+  if (found === undefined || due === undefined) return undefined;
+  const { entry = null, compressedBytes } = found;
+  const segment = { ...due, path: catalog.path(`${name}${COMPRESSED}`), entry };
+  return { segment, identity: `${compressedBytes} ${entry?.sha256}` };
 }

@@ -16,8 +16,8 @@ export interface ArchivedSegment {
   readonly path: string;
   /** Why it is to go: its age, or because the archive is larger than it may be. */
   readonly reason: 'age' | 'size';
-  /** Its manifest entry. */
-  readonly entry: SegmentEntry;
+  /** Its manifest entry; null where that is lost, and the segment too damaged to make it anew. */
+  readonly entry: SegmentEntry | null;
 }
 
 /**

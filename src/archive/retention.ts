@@ -11,6 +11,8 @@ export interface Retained {
   readonly first: string;
   /** Bytes on the disk. */
   readonly bytes: number;
+  /** Whether it goes by its age alone: nobody knows what is in it, and it may be wanted for mending until then. */
+  readonly onlyByAge?: boolean;
 }
 
 /** How long and how much is kept. */
@@ -48,9 +50,9 @@ export function expiredSegments(
     (a, b) => compareText(a.date, b.date) || compareText(a.first, b.first) || compareText(a.name, b.name),
   );
   let total = otherBytes + segments.reduce((sum, { bytes }) => sum + bytes, 0);
-  return oldest.flatMap(({ name, date, bytes }): Expired[] => {
+  return oldest.flatMap(({ name, date, bytes, onlyByAge = false }): Expired[] => {
     const old = today - dayOf(date) > policy.days * DAY_MS;
-    if (!old && total <= (policy.maxBytes ?? Infinity)) return [];
+    if (!old && (onlyByAge || total <= (policy.maxBytes ?? Infinity))) return [];
     total -= bytes;
     return [{ name, reason: old ? 'age' : 'size' }];
   });

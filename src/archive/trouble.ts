@@ -22,6 +22,11 @@ export class Trouble {
     return [...this.#tasks.values()][0]?.message ?? null;
   }
 
+  /** What is wrong with a task; null where nothing is. */
+  messageOf(task: string): string | null {
+    return this.#tasks.get(task)?.message ?? null;
+  }
+
   /** When a task may be tried again, as performance.now() counts; undefined where it does not fail. */
   retryAt(task: string): number | undefined {
     return this.#tasks.get(task)?.retryAt;

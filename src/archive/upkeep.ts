@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Sealer } from '../store/seal.js';
 import type { UnreadableFile } from '../store/segments.js';
 import type { Catalog, PlainCopy } from './catalog.js';
-import { compressCopy, rebuildEntry, removeCopy } from './finish.js';
+import { compressCopy, removeCopy } from './finish.js';
 import { removeFile } from './io.js';
 import { dateOf, renameCopy } from './names.js';
 import type { Pruning } from './pruning.js';
@@ -53,17 +53,12 @@ export class Upkeep {
     return errors;
   }
 
-  /** Removes what an earlier run left behind when it died, and mends what somebody else damaged. */
+  /** Removes what an earlier run left behind when it died. */
   async #sweep(catalog: Catalog): Promise<void> {
     const segments = catalog.segments();
     for (const copy of [...catalog.plain.values()]) {
       const segment = copy.source && segments.get(sourceKey(copy.source));
       if (segment !== undefined && segment.entry.bytes >= copy.size) await removeCopy(catalog, copy);
-    }
-    for (const segment of [...catalog.compressed.values()]) {
-      if (segment.entry !== undefined) continue;
-      const entry = await rebuildEntry(catalog, segment, this.#thread, this.#space.signal);
-      this.#space.report({ type: 'compressed', name: segment.name.name, entry });
     }
   }
 
