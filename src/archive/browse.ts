@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
+import { parseName } from '../store/shard.js';
 import { Catalog } from './catalog.js';
 import { bytesOf, gunzip, summarise } from './compress.js';
 import { COMPRESSED, type SegmentEntry } from './entry.js';
@@ -16,6 +17,7 @@ import {
   writeAt,
 } from './io.js';
 import { compareText } from './order.js';
+import { holdsRecord } from './plain-range.js';
 import { sourceKey } from './source.js';
 import { archiveError } from './trouble.js';
 
@@ -162,9 +164,19 @@ export interface ArchiveRange {
   readonly until?: number | undefined;
 }
 
-/** Whether a file can hold a record of a range, as far as its manifest entry tells. */
-export function mayHold({ entry }: ListedSegment, { since, until }: ArchiveRange): boolean {
-  if (entry === null) return true;
+/**
+ * Whether a file can hold a record of a range, as far as its manifest entry tells; of a plain copy, which has none, its
+ * records tell.
+ */
+export function mayHold(
+  { name, path, compressed, entry }: ListedSegment,
+  { since, until }: ArchiveRange,
+): boolean {
+  if (entry === null) {
+    const plain = compressed ? undefined : parseName(name);
+    const everything = since === undefined && until === undefined;
+    return plain === undefined || everything || holdsRecord(path, plain, since, until);
+  }
   if (entry.first === null || entry.last === null) return false;
   return Date.parse(entry.last) >= (since ?? -Infinity) && Date.parse(entry.first) < (until ?? Infinity);
 }

@@ -119,7 +119,8 @@ describe('archive, the daemon', () => {
           'it took longer than 3 s, and was ended; next attempt in 1 min',
       );
       expect(names(archive).filter((name) => name.endsWith('-1.jsonl.gz'))).toHaveLength(2);
-      expect(pids().filter(runs)).toEqual([]);
+      // Who was killed is gone a moment later.
+      await vi.waitFor(() => expect(pids().filter(runs)).toEqual([]), { timeout: 1000, interval: 10 });
       expect(existsSync(old)).toBe(true);
     });
 
@@ -132,7 +133,8 @@ describe('archive, the daemon', () => {
       await vi.waitFor(() => expect(pids()).toHaveLength(2), WAIT);
       child.kill('SIGTERM');
       expect(await ended).toEqual([mode.length, null]);
-      expect(pids().filter(runs)).toEqual([]);
+      // Who was killed is gone a moment later.
+      await vi.waitFor(() => expect(pids().filter(runs)).toEqual([]), { timeout: 1000, interval: 10 });
       expect(existsSync(old)).toBe(true);
     });
   });
@@ -409,6 +411,36 @@ describe('archive, looking at it', () => {
     const again = cli(['archive', 'restore', ...at, '--to', to]);
     expect(again).toMatchObject({ status: 1 });
     expect(again.stderr).toContain('exists; nothing is overwritten');
+  });
+
+  it('takes of live copies those that have records of the time', async () => {
+    const { archive, directory, args, at } = await filled();
+    const now = Date.now();
+    // One of two days, as after a night without an archiver, and one without a record.
+    store(directory, 2, [{ time: now - 2 * 86_400_000 }, { time: now - 86_400_000 }]);
+    cli([...args, '--sync-now']);
+    writeFileSync(join(archive, 'cfn-metrics-3.jsonl'), 'no record\n');
+    const iso = (time: number): string => new Date(time).toISOString();
+    const listed = (...range: string[]): string[] => {
+      const { segments } = JSON.parse(cli(['archive', 'list', ...at, '--json', ...range]).stdout);
+      return segments.map(({ name }: { name: string }) => name);
+    };
+    const [old, one, two, three] = [
+      ...['cfn-metrics-20261101-1.jsonl', 'cfn-metrics-1.jsonl'],
+      ...['cfn-metrics-2.jsonl', 'cfn-metrics-3.jsonl'],
+    ] as [string, string, string, string];
+    const november = ['--since', '2026-11-01', '--until', '2026-11-02'];
+    expect(listed()).toEqual([old, one, two, three]);
+    expect(listed(...november)).toEqual([old]);
+    expect(listed('--since', '1h')).toEqual([one]);
+    expect(listed('--since', '30h')).toEqual([one, two]);
+    expect(listed('--since', '60h', '--until', iso(now - 86_400_000))).toEqual([two]);
+    expect(listed('--since', iso(now - 47 * 3_600_000), '--until', iso(now - 25 * 3_600_000))).toEqual([]);
+
+    const to = `${archive}-restored`;
+    const restored = (...range: string[]) => cli(['archive', 'restore', ...at, '--to', to, ...range]);
+    expect(restored(...november)).toMatchObject({ status: 0, stdout: `${join(to, old)}\n` });
+    expect(restored('--since', '1h')).toMatchObject({ status: 0, stdout: `${join(to, one)}\n` });
   });
 
   it('says which archive is none', () => {
