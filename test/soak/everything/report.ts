@@ -39,6 +39,7 @@ export function growthOf(
   for (const { name, unit, trend, verdict, strict = false } of judge(measured, limitMiB)) {
     const bounds = `${signed(trend.perDay)} (${signed(trend.atLeastPerDay)} … ${signed(trend.atMostPerDay)}) ${unit}`;
     const worth = `mean ${show(trend.mean)}, worth ${trend.effective.toFixed(0)} independent measurements`;
+    if (trend.samples === 0) continue;
     const meaning = verdict === undefined ? '' : `  ${verdict} ${limitMiB} MiB`;
     lines.push(`  ${name.padEnd(28)} ${bounds.padEnd(40)}${meaning}  (${worth})`);
     if (judged && (verdict === 'above' || (strict && verdict !== 'below')))
@@ -69,6 +70,7 @@ export function picture({ moments, durationMs, warmUpMs }: Run): string {
   return plot(
     [
       { title: 'Memory in use after a garbage collection, MiB', lines: each('live') },
+      { title: "Written to outside of V8's heap, MiB", lines: each('outside') },
       { title: 'Resident memory, MiB', lines: each('rss') },
       { title: 'Of this, without pages of files, MiB', lines: each('anonymous') },
       { title: 'Open descriptors', lines: each('descriptors') },
@@ -77,7 +79,7 @@ export function picture({ moments, durationMs, warmUpMs }: Run): string {
         lines: [line('RAM disk', ({ ramMiB }) => ramMiB), line('archive', ({ archiveMiB }) => archiveMiB)],
       },
       { title: 'Lag, seconds', lines: each('lag') },
-    ],
+    ].filter(({ lines }) => lines.length > 0),
     durationMs / 60_000,
     warmUpMs / 60_000,
   );

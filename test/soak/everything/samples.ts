@@ -9,6 +9,8 @@ export const PROCESSES = ['analyzer', 'alerter', 'archiver', 'prometheus', 'up']
 export interface ProcessSample {
   /** In use after a garbage collection, in MiB. */
   readonly live: number | undefined;
+  /** Written to outside of V8's heap: by libraries, for buffers and stacks; in MiB. */
+  readonly outside: number | undefined;
   /** Resident, in MiB. */
   readonly rss: number | undefined;
   /** Of these what the process wrote itself, and not pages of files, in MiB. */
@@ -48,8 +50,9 @@ export function measureProcesses(health: Health, probes: string): Moment['proces
     const pid = name === 'up' ? health.pid : (companion?.pid ?? undefined);
     const used = usage(pid);
     const lagMs = companion?.lagMs ?? undefined;
+    const [live, outside] = probed(join(probes, String(pid)));
     return {
-      live: liveMiB(join(probes, String(pid))),
+      ...{ live, outside },
       rss: used && used.rss / 2 ** 20,
       anonymous: used && used.anonymous / 2 ** 20,
       descriptors: used?.descriptors,
@@ -71,12 +74,13 @@ export function measureDirectory(directory: string): { mebibytes: number; files:
   return { mebibytes: (blocks * 512) / 2 ** 20, files };
 }
 
-function liveMiB(path: string): number | undefined {
+/** What the probe wrote, in MiB; nothing where it has not yet. */
+function probed(path: string): number[] {
   try {
     const text = readFileSync(path, 'utf8');
-    return text === '' ? undefined : Number(text) / 2 ** 20;
+    return text === '' ? [] : text.split(' ').map((bytes) => Number(bytes) / 2 ** 20);
   } catch {
-    return undefined;
+    return [];
   }
 }
 
@@ -84,6 +88,7 @@ function liveMiB(path: string): number | undefined {
 export function csvHead(): string {
   const of = PROCESSES.flatMap((name) => [
     `${name}_live_mib`,
+    `${name}_outside_mib`,
     `${name}_rss_mib`,
     `${name}_anonymous_mib`,
     `${name}_descriptors`,
@@ -105,8 +110,8 @@ export function csvHead(): string {
 export function csvRow({ processes, time, ...rest }: Moment): string {
   const { ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs } = rest;
   const of = PROCESSES.flatMap((name) => {
-    const { live, rss, anonymous, descriptors, lag } = processes[name];
-    return [live, rss, anonymous, descriptors, lag];
+    const { live, outside, rss, anonymous, descriptors, lag } = processes[name];
+    return [live, outside, rss, anonymous, descriptors, lag];
   });
   const numbers = [time, ...of, ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs];
   return numbers.map((number) => (number === undefined ? '' : String(Number(number.toFixed(3))))).join();
@@ -122,6 +127,7 @@ export function momentsIn(csv: string): Moment[] {
     );
     const of = (name: (typeof PROCESSES)[number]): ProcessSample => ({
       live: cells.get(`${name}_live_mib`),
+      outside: cells.get(`${name}_outside_mib`),
       rss: cells.get(`${name}_rss_mib`),
       anonymous: cells.get(`${name}_anonymous_mib`),
       descriptors: cells.get(`${name}_descriptors`),

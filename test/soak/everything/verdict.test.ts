@@ -16,7 +16,10 @@ describe('the verdict', () => {
   ): Moment[] =>
     Array.from({ length }, (_, i) => {
       const own = anonymous(i);
-      const process: ProcessSample = { live: live(i), rss: 90, anonymous: own, descriptors: fds(i), lag: 0 };
+      const process: ProcessSample = {
+        ...{ live: live(i), outside: own / 4, rss: 90, anonymous: own },
+        ...{ descriptors: fds(i), lag: 0 },
+      };
       const processes = {
         analyzer: process,
         alerter: process,
@@ -53,6 +56,12 @@ describe('the verdict', () => {
     expect(verdict('alerter: memory in use', moments(level, level, level))).toBe('below');
     expect(verdict('alerter: memory in use', moments(leak, level, level))).toBe('above');
     expect(verdict('alerter: resident memory', moments(level, leak, level))).toBe('above');
+    expect(
+      verdict(
+        "alerter: outside of V8's heap",
+        moments(level, (i) => 4 * leak(i), level),
+      ),
+    ).toBe('above');
   });
 
   it('of memory that is too restless to tell is neither, and fails a run where it is that in use', () => {

@@ -26,28 +26,23 @@ export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): J
     value: (moment: Moment) => number | undefined,
     of: (all: Sample[]) => Sample[] = (all) => all,
   ): Growth => together(runs.map((moments) => trend(of(samplesOf(moments, value)))));
-  const inUse = (name: (typeof PROCESSES)[number]): Judged => {
-    const found = of(({ processes }) => processes[name].live, name === 'archiver' ? atRest : undefined);
-    return {
-      name: `${name}: memory in use`,
-      unit: 'MiB',
-      trend: found,
-      verdict: verdictOf(found, limitMiB),
-      strict: true,
-    };
-  };
-  const resident = (name: (typeof PROCESSES)[number]): Judged => {
-    const found = of(({ processes }) => processes[name].anonymous, name === 'archiver' ? atRest : means);
-    return {
-      name: `${name}: resident memory`,
-      unit: 'MiB',
-      trend: found,
-      verdict: verdictOf(found, limitMiB),
-    };
-  };
+  const memory = (
+    called: string,
+    key: 'live' | 'outside' | 'anonymous',
+    options: { readonly strict: boolean; readonly spans?: typeof means },
+  ): Judged[] =>
+    PROCESSES.map((name) => {
+      const found = of(
+        ({ processes }) => processes[name][key],
+        name === 'archiver' && key !== 'outside' ? atRest : options.spans,
+      );
+      const verdict = verdictOf(found, limitMiB);
+      return { name: `${name}: ${called}`, unit: 'MiB', trend: found, verdict, strict: options.strict };
+    });
   return [
-    ...PROCESSES.map(inUse),
-    ...PROCESSES.map(resident),
+    ...memory('memory in use', 'live', { strict: true }),
+    ...memory("outside of V8's heap", 'outside', { strict: false }),
+    ...memory('resident memory', 'anonymous', { strict: false, spans: means }),
     ...PROCESSES.map((name) => ({
       ...{ name: `${name}: lag`, unit: 's', trend: of(({ processes }) => processes[name].lag) },
     })).filter(({ trend: { samples } }) => samples > 0),
