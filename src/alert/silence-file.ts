@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MetricsError } from '../errors.js';
 import { StateLock } from '../store/state-lock.js';
+import { fileVersion } from './file-version.js';
 import { MATCH_OPERATORS, type Matcher, type Silence } from './silence.js';
 import { replaceFile } from '../store/replace-file.js';
 
@@ -76,7 +77,7 @@ export class SilenceReader {
    * @returns What is wrong, where something is new and is wrong.
    */
   refresh(): string | undefined {
-    const version = versionOf(join(this.#directory, NAME));
+    const version = fileVersion(join(this.#directory, NAME));
     if (version === this.#version) return undefined;
     this.#version = version;
     try {
@@ -90,16 +91,6 @@ export class SilenceReader {
   /** What was read last. */
   get silences(): readonly Silence[] {
     return this.#silences;
-  }
-}
-
-/** Changes with the file, and with why it cannot be looked at, which reading it will tell. */
-function versionOf(path: string): string {
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`;
-  } catch (error) {
-    return String(error);
   }
 }
 

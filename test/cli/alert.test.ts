@@ -81,31 +81,30 @@ describe('alert --once', () => {
   });
 });
 
+/** An alerter that goes on. */
+function start(cwd: string, rules: string) {
+  const place = ['--dir', join(cwd, 'shm'), '--state', join(cwd, 'state')];
+  const started = startCli(['alert', '--rules', rules, ...place]);
+  let errors = '';
+  started.child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  return { ...started, errors: () => errors };
+}
+
 describe('alert', () => {
   it('reloads when its file changes and at SIGHUP, keeps the old rules where the new ones are wrong, and ends by SIGTERM', async () => {
     const { shm, cwd, write } = setup();
     const rules = write('rules.yaml', LOAD(100));
-    const { child, output } = startCli([
-      'alert',
-      '--rules',
-      rules,
-      '--dir',
-      shm,
-      '--state',
-      join(cwd, 'state'),
-    ]);
-    let errors = '';
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    const { child, output, errors } = start(cwd, rules);
     store(shm, 0, [{ metric: 'load', value: 50 }]);
     store(shm, 0, [{ metric: 'load', agent: 'agent-9', value: 500 }]);
     await until(() => output().includes('agent-9'));
     write('rules.yaml', LOAD(100).replace('above', 'abov'));
-    await until(() => errors.includes('rules.yaml:4: rules[0].abov is unknown'));
+    await until(() => errors().includes('rules.yaml:4: rules[0].abov is unknown'));
     write('rules.yaml', LOAD(20));
-    await until(() => errors.includes('reloaded: 1 rule') && output().includes('agent-1,'));
+    await until(() => errors().includes('reloaded: 1 rule') && output().includes('agent-1,'));
     expect(output().match(/agent-9/g)).toHaveLength(1);
     child.kill('SIGHUP');
-    await until(() => errors.match(/reloaded/g)?.length === 2);
+    await until(() => errors().match(/reloaded/g)?.length === 2);
     const second = cli(['alert', '--once', '--rules', rules, '--dir', shm, '--state', join(cwd, 'state')]);
     expect(second).toMatchObject({ status: 1 });
     expect(second.stderr).toContain(`in use by process ${child.pid}`);
@@ -118,26 +117,16 @@ describe('alert', () => {
     const { shm, cwd, write } = setup();
     mkdirSync(join(cwd, 'rules'));
     const rules = write('rules/rules.yaml', LOAD(100));
-    const { child, output } = startCli([
-      'alert',
-      '--rules',
-      rules,
-      '--dir',
-      shm,
-      '--state',
-      join(cwd, 'state'),
-    ]);
-    let errors = '';
-    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    const { child, output, errors } = start(cwd, rules);
     store(shm, 0, [{ metric: 'load', value: 500 }]);
     await until(() => output().includes('Load'));
     renameSync(join(cwd, 'rules'), join(cwd, 'old'));
     write('rules', 'in the place of the directory');
-    await until(() => errors.includes('rules.yaml cannot be read: ENOTDIR'));
+    await until(() => errors().includes('rules.yaml cannot be read: ENOTDIR'));
     rmSync(join(cwd, 'rules'));
     renameSync(join(cwd, 'old'), join(cwd, 'rules'));
-    await until(() => errors.includes('reloaded: 1 rule'));
-    expect(errors.match(/cannot be read/g)).toHaveLength(1);
+    await until(() => errors().includes('reloaded: 1 rule'));
+    expect(errors().match(/cannot be read/g)).toHaveLength(1);
     child.kill('SIGTERM');
   });
 

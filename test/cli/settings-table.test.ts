@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readLimits } from '../../src/alert/limits.js';
+import { DEFAULT_ARCHIVE_LAG_SECONDS, readLimits } from '../../src/alert/limits.js';
 import { readOptions } from '../../src/archive/options.js';
 import { parseDuration } from '../../src/cli/archive/amounts.js';
 import { DEFAULT_SHARDS } from '../../src/environment.js';
@@ -121,7 +121,8 @@ describe('the settings', () => {
     expect(fallback('rotate')).toBe(archiver.rotate);
     expect(Number(fallback('retentionDays'))).toBe(archiver.retentionDays);
     expect(parseDuration('', fallback('hotRetention'))).toBe(archiver.hotRetentionMs);
-    expect(readLimits({})).toMatchObject({
+    expect(readLimits({})).toEqual({
+      archiveLagSeconds: DEFAULT_ARCHIVE_LAG_SECONDS,
       coordinationTimeMs: Number(fallback('alertCoordinationTimeMs')),
       deliveryRate: Number(fallback('alertDeliveryRate')),
       memoryMb: Number(fallback('alertMemoryMb')),

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type AlertRules, checkAlerts, defaultAlerts, readAlerts } from '../../alert/rules.js';
+import { fileVersion } from '../../alert/file-version.js';
 import { type AlertLimits, DEFAULT_ARCHIVE_LAG_SECONDS } from '../../alert/limits.js';
 import { MetricsError } from '../../errors.js';
 import { loadConfig } from '../config.js';
@@ -69,13 +70,6 @@ export function readText(path: string): string {
   }
 }
 
-/** Changes with the file, and with why it cannot be looked at, which reading it will tell. */
 function versionOf(path: string | undefined): string {
-  if (path === undefined) return '';
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.mtimeMs} ${stat.size}`;
-  } catch (error) {
-    return String(error);
-  }
+  return path === undefined ? '' : fileVersion(path);
 }

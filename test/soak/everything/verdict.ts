@@ -24,8 +24,8 @@ const INTERVAL_SECONDS = 10;
 export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): Judged[] {
   const of = (
     value: (moment: Moment) => number | undefined,
-    of: (all: Sample[]) => Sample[] = (all) => all,
-  ): Growth => together(runs.map((moments) => trend(of(samplesOf(moments, value)))));
+    chosen: (all: Sample[]) => Sample[] = (all) => all,
+  ): Growth => together(runs.map((moments) => trend(chosen(samplesOf(moments, value)))));
   const memory = (
     called: string,
     key: 'live' | 'outside' | 'anonymous',
