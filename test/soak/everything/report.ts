@@ -73,6 +73,7 @@ export function picture({ moments, durationMs, warmUpMs }: Run): string {
       { title: "Written to outside of V8's heap, MiB", lines: each('outside') },
       { title: 'Resident memory, MiB', lines: each('rss') },
       { title: 'Of this, without pages of files, MiB', lines: each('anonymous') },
+      { title: "And without V8's room for new objects, MiB", lines: each('lasting') },
       { title: 'Open descriptors', lines: each('descriptors') },
       {
         title: 'Disks, MiB',

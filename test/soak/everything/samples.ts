@@ -11,6 +11,8 @@ export interface ProcessSample {
   readonly live: number | undefined;
   /** Written to outside of V8's heap: by libraries, for buffers and stacks; in MiB. */
   readonly outside: number | undefined;
+  /** Written to, but for V8's room for new objects, in MiB. */
+  readonly lasting: number | undefined;
   /** Resident, in MiB. */
   readonly rss: number | undefined;
   /** Of these what the process wrote itself, and not pages of files, in MiB. */
@@ -50,9 +52,9 @@ export function measureProcesses(health: Health, probes: string): Moment['proces
     const pid = name === 'up' ? health.pid : (companion?.pid ?? undefined);
     const used = usage(pid);
     const lagMs = companion?.lagMs ?? undefined;
-    const [live, outside] = probed(join(probes, String(pid)));
+    const [live, outside, lasting] = probed(join(probes, String(pid)));
     return {
-      ...{ live, outside },
+      ...{ live, outside, lasting },
       rss: used && used.rss / 2 ** 20,
       anonymous: used && used.anonymous / 2 ** 20,
       descriptors: used?.descriptors,
@@ -89,6 +91,7 @@ export function csvHead(): string {
   const of = PROCESSES.flatMap((name) => [
     `${name}_live_mib`,
     `${name}_outside_mib`,
+    `${name}_lasting_mib`,
     `${name}_rss_mib`,
     `${name}_anonymous_mib`,
     `${name}_descriptors`,
@@ -110,8 +113,8 @@ export function csvHead(): string {
 export function csvRow({ processes, time, ...rest }: Moment): string {
   const { ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs } = rest;
   const of = PROCESSES.flatMap((name) => {
-    const { live, outside, rss, anonymous, descriptors, lag } = processes[name];
-    return [live, outside, rss, anonymous, descriptors, lag];
+    const { live, outside, lasting, rss, anonymous, descriptors, lag } = processes[name];
+    return [live, outside, lasting, rss, anonymous, descriptors, lag];
   });
   const numbers = [time, ...of, ramMiB, archiveMiB, archiveFiles, midnights, scrapeMs, answerMs];
   return numbers.map((number) => (number === undefined ? '' : String(Number(number.toFixed(3))))).join();
@@ -128,6 +131,7 @@ export function momentsIn(csv: string): Moment[] {
     const of = (name: (typeof PROCESSES)[number]): ProcessSample => ({
       live: cells.get(`${name}_live_mib`),
       outside: cells.get(`${name}_outside_mib`),
+      lasting: cells.get(`${name}_lasting_mib`),
       rss: cells.get(`${name}_rss_mib`),
       anonymous: cells.get(`${name}_anonymous_mib`),
       descriptors: cells.get(`${name}_descriptors`),

@@ -10,14 +10,14 @@ const DAY = 86_400;
 describe('the verdict', () => {
   const moments = (
     live: (i: number) => number,
-    anonymous: (i: number) => number,
+    lasting: (i: number) => number,
     fds: (i: number) => number,
     length = 180,
   ): Moment[] =>
     Array.from({ length }, (_, i) => {
-      const own = anonymous(i);
+      const own = lasting(i);
       const process: ProcessSample = {
-        ...{ live: live(i), outside: own / 4, rss: 90, anonymous: own },
+        ...{ live: live(i), outside: own / 4, lasting: own, rss: 90, anonymous: 60 },
         ...{ descriptors: fds(i), lag: 0 },
       };
       const processes = {

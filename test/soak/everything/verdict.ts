@@ -28,21 +28,18 @@ export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): J
   ): Growth => together(runs.map((moments) => trend(chosen(samplesOf(moments, value)))));
   const memory = (
     called: string,
-    key: 'live' | 'outside' | 'anonymous',
+    key: 'live' | 'outside' | 'lasting',
     options: { readonly strict: boolean; readonly spans?: typeof means },
   ): Judged[] =>
     PROCESSES.map((name) => {
-      const found = of(
-        ({ processes }) => processes[name][key],
-        name === 'archiver' && key !== 'outside' ? atRest : options.spans,
-      );
+      const found = of(({ processes }) => processes[name][key], name === 'archiver' ? atRest : options.spans);
       const verdict = verdictOf(found, limitMiB);
       return { name: `${name}: ${called}`, unit: 'MiB', trend: found, verdict, strict: options.strict };
     });
   return [
     ...memory('memory in use', 'live', { strict: true }),
-    ...memory("outside of V8's heap", 'outside', { strict: false }),
-    ...memory('resident memory', 'anonymous', { strict: false, spans: means }),
+    ...memory("outside of V8's heap", 'outside', { strict: false, spans: means }),
+    ...memory('resident memory', 'lasting', { strict: false, spans: means }),
     ...PROCESSES.map((name) => ({
       ...{ name: `${name}: lag`, unit: 's', trend: of(({ processes }) => processes[name].lag) },
     })).filter(({ trend: { samples } }) => samples > 0),
