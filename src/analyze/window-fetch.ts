@@ -14,13 +14,13 @@ const kept = new Float64Array(1);
  * Who looks at all of one group after the other waits for each of them: of ten thousand nothing is in the nearer caches.
  * Here nothing waits for what is read, so that the processor fetches many groups at a time.
  *
- * @param all - Groups.
  * @param from - The first of the next {@link AHEAD}.
+ * @param groups - How many there are.
  * @param read - Reads a number from each line of memory that will be needed of a group, and gives anything.
  */
-export function fetchAhead<T>(all: readonly T[], from: number, read: (group: T) => number): void {
+export function fetchAhead(from: number, groups: number, read: (at: number) => number): void {
   let sum = 0;
-  const to = Math.min(from + AHEAD, all.length);
-  for (let at = from; at < to; at += 1) sum += read(all[at]!);
+  const to = Math.min(from + AHEAD, groups);
+  for (let at = from; at < to; at += 1) sum += read(at);
   kept[0] = sum;
 }

@@ -7,7 +7,7 @@ import { AHEAD, fetchAhead } from './window-fetch.js';
 import { HistogramSeries } from './window-histograms.js';
 import { NumberSeries } from './window-numbers.js';
 import type { NumberPart } from './window-part.js';
-import type { Rows } from './window-plan.js';
+import type { MetricRows } from './window-plan.js';
 import { quantilesOf } from './window-quantiles.js';
 import { Scan } from './window-scan.js';
 import { Series, type View } from './window-series.js';
@@ -58,7 +58,7 @@ export interface Measurement {
 
 /** Measures of each metric what is wanted of it, and nothing else. */
 export function measure(
-  all: readonly Rows[],
+  all: readonly MetricRows[],
   view: View,
   wanted: ReadonlyMap<string, readonly Wanted[]>,
 ): Measured[] {
@@ -69,7 +69,7 @@ export function measure(
     const quantiles = some.flatMap(({ quantile }) => quantile ?? []);
     const plain = type === 'gauge' || type === 'counter';
     for (let row = 0; row < series.length; row += 1) {
-      if (row % AHEAD === 0) fetchAhead(series, row, readPoints);
+      if (row % AHEAD === 0) fetchAhead(row, series.length, (at) => readPoints(series[at]!));
       const one = series[row]!;
       if (!plain || !scan.take(one, view)) {
         const answer = added(identities[row]!, one instanceof Series ? [one] : one, view, some, quantiles);

@@ -56,8 +56,10 @@ export class NumberSeries extends Series {
       return;
     }
     const sequence = points.insert(time, value, stored, keep);
-    if (sequence + 1 < points.end) {
-      for (const running of this.#runnings) running?.inserted(sequence);
+    const between = sequence + 1 < points.end;
+    for (const running of this.#runnings) {
+      if (between) running?.inserted(sequence);
+      running?.added(time);
     }
     if (points.end - points.first > MOST_POINTS) this.#fold(points, keep);
   }
@@ -65,7 +67,7 @@ export class NumberSeries extends Series {
   advance(view: View): number {
     const points = this.#points;
     if (points === undefined) return this.#seconds.advance(view);
-    return this.#running(points, view.slot).advance(view.since, view.until);
+    return this.#running(points, view).advance(view.since, view.until);
   }
 
   /** Moves a view that somebody will be shown at any moment: now its numbers are in the processor's caches. */
@@ -91,8 +93,8 @@ export class NumberSeries extends Series {
     return this.#points?.read() ?? 0;
   }
 
-  read({ slot, since }: View): number {
-    return this.#runnings[slot]?.read(since) ?? 0;
+  read({ slot }: View): number {
+    return this.#runnings[slot]?.read() ?? 0;
   }
 
   /** Shows the points in a view to somebody; false where they are too many, or not kept. */
@@ -104,11 +106,20 @@ export class NumberSeries extends Series {
   part(view: View): NumberPart {
     const points = this.#points;
     if (points === undefined) return this.#partOfSeconds(view);
-    return this.#running(points, view.slot);
+    return this.#running(points, view);
   }
 
-  #running(points: Points, slot: number): Running {
-    return (this.#runnings[slot] ??= new Running(this.labels, points, Math.floor(this.latest)));
+  override moveTo(position: number): void {
+    super.moveTo(position);
+    for (const running of this.#runnings) running?.moveTo(position);
+  }
+
+  #running(points: Points, { slot, rows }: View): Running {
+    const known = this.#runnings[slot];
+    if (known !== undefined) return known;
+    const running = new Running(this.labels, points, rows, this.position, Math.floor(this.latest));
+    this.#runnings[slot] = running;
+    return running;
   }
 
   #partOfSeconds({ since, until }: View): NumberPart {
@@ -135,6 +146,7 @@ export class NumberSeries extends Series {
       cell.add(time, points.valueAt(at), points.storedAt(at));
     }
     this.#points = undefined;
+    for (const running of this.#runnings) running?.reset();
     this.#runnings.length = 0;
   }
 }

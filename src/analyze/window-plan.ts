@@ -3,11 +3,16 @@ import { matchesGlob } from './glob.js';
 import { compareText, type Group, OVERFLOW } from './groups.js';
 import { PERCENTILES } from './measured.js';
 import type { QueryKey } from './query.js';
-import { AHEAD, fetchAhead } from './window-fetch.js';
+import { AHEAD, fetchAhead, LINE } from './window-fetch.js';
+import { NumberSeries } from './window-numbers.js';
 import type { WindowQuestion } from './window-options.js';
+import { CHANGE, isOf, Rows } from './window-rows.js';
 import type { Labels, View } from './window-series.js';
-import { groupOf, type Identity } from './window-statistics.js';
-import type { AnySeries } from './window-tree.js';
+import { groupOf, groupOfRow, type Identity } from './window-statistics.js';
+import { type AnySeries, FIRST_POSITION } from './window-tree.js';
+
+/** The position of none of these series. */
+const APART = FIRST_POSITION - 1;
 
 /** Which series make a group. */
 interface PlannedGroup {
@@ -19,7 +24,7 @@ interface PlannedGroup {
  * The groups of one metric and type, as columns: where there are many, most of the time goes into fetching what leads to
  * their points from memory.
  */
-export interface Rows {
+export interface MetricRows {
   readonly metric: string;
   readonly type: RecordType;
   readonly identities: Identity[];
@@ -30,12 +35,15 @@ export interface Rows {
 /** Which series make which groups of a question, in the order of the answer, so that asking again need not find out. */
 export class Plan {
   readonly #groups: readonly PlannedGroup[];
+  /** Where what it adds up to is, of a group that can be told from that alone; else {@link APART}. */
+  readonly #positions: Int32Array;
+  readonly #identities: readonly Identity[];
   // What each of them was the last time, as columns.
   readonly #changes: Float64Array;
   readonly #records: Float64Array;
   readonly #answers: (Group | undefined)[];
   readonly #quantiles: readonly number[];
-  #rows: readonly Rows[] | undefined;
+  #rows: readonly MetricRows[] | undefined;
 
   /**
    * Sorts series into groups.
@@ -67,13 +75,16 @@ export class Plan {
     }
     const compare = comparison(keys, question.positions);
     this.#groups = [...groups.values()].sort((a, b) => compare(a.series[0]!.labels, b.series[0]!.labels));
+    const alone = question.quantiles.length === 0;
+    this.#positions = Int32Array.from(this.#groups, ({ series }) => (alone ? positionOf(series) : APART));
+    this.#identities = this.#groups.map(({ identity }) => identity);
     this.#changes = new Float64Array(this.#groups.length).fill(-1);
     this.#records = new Float64Array(this.#groups.length);
     this.#answers = this.#groups.map(() => undefined);
   }
 
   /** The same, those that have no records in a view included, for who looks at all of them. */
-  get rows(): readonly Rows[] {
+  get rows(): readonly MetricRows[] {
     return (this.#rows ??= rowsOf(this.#groups));
   }
 
@@ -81,12 +92,10 @@ export class Plan {
   answer(view: View): { readonly groups: Group[]; readonly records: number } {
     const groups: Group[] = [];
     let records = 0;
-    const read = ({ series: [one] }: PlannedGroup): number => one!.read(view);
+    const read = (at: number): number => this.#read(at, view);
     for (let at = 0; at < this.#groups.length; at += 1) {
-      if (at % AHEAD === 0) fetchAhead(this.#groups, at, read);
-      let changes = 0;
-      for (const series of this.#groups[at]!.series) changes += series.advance(view);
-      if (changes !== this.#changes[at]) this.#renew(at, changes, view);
+      if (at % AHEAD === 0) fetchAhead(at, this.#groups.length, read);
+      if (!this.#isTold(at, view)) this.#tell(at, view);
       const group = this.#answers[at];
       if (group === undefined) continue;
       groups.push(group);
@@ -95,18 +104,55 @@ export class Plan {
     return { groups, records };
   }
 
-  #renew(at: number, changes: number, view: View): void {
+  /** Tells a group from its row alone; false where that does not say all, or not of this range. */
+  #isTold(at: number, view: View): boolean {
+    const position = this.#positions[at]!;
+    if (position === APART) return false;
+    const row = view.rows.at(position);
+    const begin = Rows.begin(position);
+    if (!isOf(row, begin, view.since, view.until)) return false;
+    const change = row[begin + CHANGE]!;
+    if (change === this.#changes[at]) return true;
+    const answer = groupOfRow(this.#identities[at]!, row, begin, view);
+    if (answer !== undefined) this.#keep(at, change, answer);
+    return answer !== undefined;
+  }
+
+  #tell(at: number, view: View): void {
     const { identity, series } = this.#groups[at]!;
-    const answer = groupOf(identity, series, view, this.#quantiles);
+    let changes = 0;
+    for (const one of series) changes += one.advance(view);
+    if (changes !== this.#changes[at])
+      this.#keep(at, changes, groupOf(identity, series, view, this.#quantiles));
+  }
+
+  #keep(at: number, changes: number, answer: ReturnType<typeof groupOf>): void {
     this.#changes[at] = changes;
     this.#records[at] = answer?.records ?? 0;
     this.#answers[at] = answer?.group;
   }
+
+  #read(at: number, view: View): number {
+    const position = this.#positions[at]!;
+    if (position !== APART) {
+      const row = view.rows.at(position);
+      const begin = Rows.begin(position);
+      const sum = row[begin]! + row[begin + LINE]! + row[begin + 2 * LINE]! + row[begin + 3 * LINE]!;
+      if (isOf(row, begin, view.since, view.until)) return sum;
+    }
+    return this.#groups[at]!.series[0]!.read(view);
+  }
 }
 
-function rowsOf(groups: readonly PlannedGroup[]): Rows[] {
-  const all: Rows[] = [];
-  let last: Rows | undefined;
+/** Levels may be those of several writers, and are told by who wrote. */
+function positionOf([one, other]: readonly AnySeries[]): number {
+  const alone = one instanceof NumberSeries && other === undefined && one.labels.type !== 'updowncounter';
+  return alone ? one.position : APART;
+}
+
+function rowsOf(groups: readonly PlannedGroup[]): MetricRows[] {
+  const all: MetricRows[] = [];
+  let last: MetricRows | undefined;
   for (const { identity, series } of groups) {
     const { metric, type } = identity;
     if (last?.metric !== metric || last.type !== type) {

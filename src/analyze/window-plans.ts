@@ -1,4 +1,5 @@
 import type { Plan } from './window-plan.js';
+import { Rows } from './window-rows.js';
 import type { View } from './window-series.js';
 
 /** Ranges of time that are kept added up; whoever asks for more of them in turn has them added up anew. */
@@ -34,6 +35,8 @@ interface KeptPlan {
 /** The questions that were asked last, and the place in which all series keep what they added up for each of them. */
 export class Plans {
   readonly #views = new Map<string, KeptView>();
+  /** By slot. */
+  readonly #rows: Rows[] = [];
   readonly #plans = new Map<string, KeptPlan>();
   #turn = 0;
   #expected: readonly View[] = [];
@@ -53,7 +56,7 @@ export class Plans {
     question: string,
     version: number,
     make: () => Plan,
-  ): { readonly slot: number; readonly plan: Plan } {
+  ): Pick<View, 'slot' | 'rows'> & { readonly plan: Plan } {
     const { slot, generation } = this.#view(range);
     const name = `${range} ${question}`;
     let known = this.#plans.get(name);
@@ -67,7 +70,7 @@ export class Plans {
       if (this.#plans.size <= MOST_PLANS) break;
       this.#plans.delete(oldest);
     }
-    return { slot, plan: known.plan };
+    return { slot, rows: this.#rows[slot]!, plan: known.plan };
   }
 
   /**
@@ -90,11 +93,16 @@ export class Plans {
     for (const { slot, asked } of this.#views.values()) {
       if (asked === undefined || now - asked.at > EXPECTED_MS) continue;
       const until = end - asked.lagMs;
-      views.push({ slot, since: until - asked.lengthMs, until });
+      views.push({ slot, rows: this.#rows[slot]!, since: until - asked.lengthMs, until });
     }
     this.#expected = views;
     this.#expectedAt = end;
     return views;
+  }
+
+  /** Makes room for rows at other positions; who has one takes it along. */
+  clearRows(): void {
+    for (const rows of this.#rows) rows.clear();
   }
 
   #view(range: string): KeptView {
@@ -107,6 +115,7 @@ export class Plans {
         this.#views.delete(oldest);
         slot = free;
       }
+      this.#rows[slot] ??= new Rows();
       view = { slot, generation: this.#turn, used: this.#turn, asked: undefined };
       this.#views.set(range, view);
     }

@@ -1,12 +1,27 @@
-import { PERCENTILES } from './measured.js';
 import type { Buckets } from './window-buckets.js';
-import { LINE } from './window-fetch.js';
 import type { Points } from './window-points.js';
 import type { NumberPart } from './window-part.js';
 import { Ranked } from './window-ranked.js';
+import {
+  CHANGE,
+  DEVIATIONS,
+  FIRST_AT,
+  isOf,
+  KNOWN,
+  LOUDEST,
+  NEXT_AT,
+  percentilesIn,
+  QUANTILES,
+  Rows,
+  SHIFT,
+  SINCE,
+  SQUARES,
+  UNTIL,
+  ROW,
+} from './window-rows.js';
 import { type Labels, nextChange } from './window-series.js';
 import type { Sorted } from './window-sorted.js';
-import { FIELDS, Tally } from './window-tally.js';
+import { Tally } from './window-tally.js';
 
 /** Where more points than this come at once, all are sorted anew. */
 const MOST_INSERTED = 16;
@@ -14,23 +29,6 @@ const MOST_INSERTED = 16;
 /** A range of more points is moved when somebody asks. */
 const MOST_KEPT_UP = 2048;
 
-// What is kept behind the tally in one array: doubles in fields are objects of their own, each in another place in memory.
-/** The range that was last added up. */
-const SINCE = FIELDS;
-const UNTIL = FIELDS + 1;
-/** Time of the first point in it, and of the first one behind it; Infinity where there is none. */
-const FIRST_AT = FIELDS + 2;
-const NEXT_AT = FIELDS + 3;
-/** A number that rises with each change. */
-const CHANGE = FIELDS + 4;
-/** Sums of deviations from a value near all of them. */
-const SHIFT = FIELDS + 5;
-const DEVIATIONS = FIELDS + 6;
-const SQUARES = FIELDS + 7;
-const LOUDEST = FIELDS + 8;
-/** The quantiles that every group has. */
-const QUANTILES = FIELDS + 9;
-const ROW = QUANTILES + PERCENTILES.length;
 /** Squares that went through may be this much larger than those left. */
 const LOUD_SQUARES = 1e6;
 /** An extreme that went may be this much larger than all that is left: the sum keeps twice the digits of a double. */
@@ -51,13 +49,12 @@ export class Running implements NumberPart {
   /** Sequence number of the first point in the range, and that behind the last. */
   from = 0;
   to = 0;
-  readonly #row = new Float64Array(ROW).fill(Infinity, SINCE);
+  readonly #rows: Rows;
+  /** The array that its row is in, and where that begins. */
+  #row: Float64Array;
+  #begin: number;
   readonly #points: Points;
   readonly #ranked = new Ranked();
-  /** Whether the quantiles that every group has are in the row. */
-  #percentiles = false;
-  /** The end of all points as of the last {@link Running.advance}. */
-  #end = 0;
   /** How many of the values are the least, and the greatest: one at least, where there are any. */
   #atMin = 0;
   #atMax = 0;
@@ -68,13 +65,28 @@ export class Running implements NumberPart {
   /**
    * Starts with an empty range.
    *
+   * @param position - Of its row.
    * @param turn - Any whole number: those with different ones do not count anew all at one time.
    */
-  constructor(labels: Labels, points: Points, turn: number) {
+  constructor(labels: Labels, points: Points, rows: Rows, position: number, turn: number) {
     this.labels = labels;
     this.#points = points;
-    this.tally = new Tally(this.#row);
+    this.#rows = rows;
+    this.#row = rows.at(position);
+    this.#begin = Rows.begin(position);
+    this.#row.fill(Infinity, this.#begin + SINCE, this.#begin + ROW);
+    this.tally = new Tally(this.#row, this.#begin);
     this.#removed = turn % 1024;
+  }
+
+  /** Takes another row, and all that is in its own with it. */
+  moveTo(position: number): void {
+    const row = this.#rows.at(position);
+    const begin = Rows.begin(position);
+    row.set(this.#row.subarray(this.#begin, this.#begin + ROW), begin);
+    this.#row = row;
+    this.#begin = begin;
+    this.tally.moveTo(row, begin);
   }
 
   /**
@@ -84,29 +96,28 @@ export class Running implements NumberPart {
    */
   advance(since: number, until: number): number {
     const row = this.#row;
+    const begin = this.#begin;
+    if (isOf(row, begin, since, until)) return row[begin + CHANGE]!;
     const points = this.#points;
-    const back = since < row[SINCE]! || until < row[UNTIL]!;
-    const { end } = points;
-    const alike = end === this.#end && row[FIRST_AT]! >= since && row[NEXT_AT]! >= until;
-    if (alike && !back) return row[CHANGE]!;
-    if (this.#move(points, since, until, back)) row[CHANGE] = nextChange();
-    row[SINCE] = since;
-    row[UNTIL] = until;
-    row[FIRST_AT] = this.from < this.to ? points.timeAt(this.from) : Infinity;
-    row[NEXT_AT] = this.to < end ? points.timeAt(this.to) : Infinity;
-    this.#end = end;
+    const back = since < row[begin + SINCE]! || until < row[begin + UNTIL]!;
+    if (this.#move(points, since, until, back)) row[begin + CHANGE] = nextChange();
+    row[begin + SINCE] = since;
+    row[begin + UNTIL] = until;
+    row[begin + FIRST_AT] = this.from < this.to ? points.timeAt(this.from) : Infinity;
+    row[begin + NEXT_AT] = this.to < points.end ? points.timeAt(this.to) : Infinity;
     this.#touched = false;
-    return row[CHANGE]!;
+    return row[begin + CHANGE]!;
   }
 
   /** Moves the range, but never back, nor where counting anew would take long. */
   keepUp(since: number, until: number): void {
-    if (until >= this.#row[UNTIL]! && this.to - this.from <= MOST_KEPT_UP) this.advance(since, until);
+    if (until >= this.#row[this.#begin + UNTIL]! && this.to - this.from <= MOST_KEPT_UP)
+      this.advance(since, until);
   }
 
   /** Has all be counted anew: points went that are not over. */
   reset(): void {
-    this.#row[SINCE] = Infinity;
+    this.#row[this.#begin + SINCE] = Infinity;
   }
 
   #move(points: Points, since: number, until: number, back: boolean): boolean {
@@ -130,14 +141,11 @@ export class Running implements NumberPart {
     return true;
   }
 
-  /** For {@link fetchAhead}: what was added up and, where points have come or go, where they are. */
-  read(since: number): number {
-    const row = this.#row;
+  /** For {@link fetchAhead}: where the points are, and what it keeps of them. */
+  read(): number {
     const points = this.#points;
-    const sum = row[0]! + row[LINE]! + row[2 * LINE]! + row[3 * LINE]!;
-    if (points.end === this.#end && row[FIRST_AT]! >= since) return sum;
     const first = this.from >= points.first && this.from < points.end ? points.timeAt(this.from) : 0;
-    return sum + points.read() + first + this.#ranked.read();
+    return points.read() + first + this.#ranked.read();
   }
 
   get sorted(): Sorted | undefined {
@@ -149,9 +157,7 @@ export class Running implements NumberPart {
   }
 
   get percentiles(): readonly number[] | undefined {
-    if (!this.#percentiles) return undefined;
-    const row = this.#row;
-    return [row[QUANTILES]!, row[QUANTILES + 1]!, row[QUANTILES + 2]!, row[QUANTILES + 3]!];
+    return percentilesIn(this.#row, this.#begin);
   }
 
   values(into: Float64Array, from: number): number {
@@ -164,11 +170,17 @@ export class Running implements NumberPart {
     return to;
   }
 
+  /** Hears of a point that came. */
+  added(time: number): void {
+    const nextAt = this.#begin + NEXT_AT;
+    if (time < this.#row[nextAt]!) this.#row[nextAt] = time;
+  }
+
   /** Hears of a point that came in between others. */
   inserted(sequence: number): void {
     const points = this.#points;
     if (sequence > this.to || (sequence === this.to && this.from < this.to)) return;
-    if (points.timeAt(sequence) < this.#row[SINCE]!) {
+    if (points.timeAt(sequence) < this.#row[this.#begin + SINCE]!) {
       this.from += 1;
       this.to += 1;
     } else if (sequence < this.to) {
@@ -196,10 +208,11 @@ export class Running implements NumberPart {
     else {
       tally.addToSum(sign * value);
       const row = this.#row;
-      const deviation = value - row[SHIFT]!;
-      row[DEVIATIONS]! += sign * deviation;
-      row[SQUARES]! += sign * deviation * deviation;
-      if (row[SQUARES]! > row[LOUDEST]!) row[LOUDEST] = row[SQUARES]!;
+      const begin = this.#begin;
+      const deviation = value - row[begin + SHIFT]!;
+      row[begin + DEVIATIONS]! += sign * deviation;
+      row[begin + SQUARES]! += sign * deviation * deviation;
+      if (row[begin + SQUARES]! > row[begin + LOUDEST]!) row[begin + LOUDEST] = row[begin + SQUARES]!;
     }
   }
 
@@ -224,7 +237,7 @@ export class Running implements NumberPart {
     if (Number.isFinite(tally.sum) && this.#removed <= 1024 + 16 * tally.count) {
       this.#center();
       // Squares that are no doubles would be none counted anew.
-      if (!(tally.squares * LOUD_SQUARES < this.#row[LOUDEST]!)) {
+      if (!(tally.squares * LOUD_SQUARES < this.#row[this.#begin + LOUDEST]!)) {
         this.#finish(points);
         return;
       }
@@ -235,15 +248,17 @@ export class Running implements NumberPart {
   #center(): void {
     const { tally } = this;
     const row = this.#row;
-    const mean = tally.finite === 0 ? 0 : row[DEVIATIONS]! / tally.finite;
-    tally.center = row[SHIFT]! + mean;
-    tally.squares = Math.max(row[SQUARES]! - mean * row[DEVIATIONS]!, 0);
+    const begin = this.#begin;
+    const mean = tally.finite === 0 ? 0 : row[begin + DEVIATIONS]! / tally.finite;
+    tally.center = row[begin + SHIFT]! + mean;
+    tally.squares = Math.max(row[begin + SQUARES]! - mean * row[begin + DEVIATIONS]!, 0);
   }
 
   #finish(points: Points): void {
     this.#ends(points);
     this.#ranked.arrange(this);
-    this.#percentiles = this.#ranked.percentiles(this.#row, QUANTILES);
+    const known = this.#ranked.percentiles(this.#row, this.#begin + QUANTILES);
+    this.#row[this.#begin + KNOWN] = known ? 1 : 0;
   }
 
   /** Finds the extremes of what is left, when the last of those that were is gone. */
@@ -273,12 +288,13 @@ export class Running implements NumberPart {
 
   #recount(points: Points): void {
     const row = this.#row;
+    const begin = this.#begin;
     this.tally.clear();
     this.#ranked.clear();
     this.#removed = 0;
     this.#atMin = 0;
     this.#atMax = 0;
-    row[SHIFT] = 0;
+    row[begin + SHIFT] = 0;
     for (let at = this.from; at < this.to; at += 1) this.#take(points, at, 1);
     const shift = this.#roughMean(points);
     let [deviations, squares] = [0, 0];
@@ -288,10 +304,10 @@ export class Running implements NumberPart {
       deviations += value - shift;
       squares += (value - shift) ** 2;
     }
-    row[SHIFT] = shift;
-    row[DEVIATIONS] = deviations;
-    row[SQUARES] = squares;
-    row[LOUDEST] = squares;
+    row[begin + SHIFT] = shift;
+    row[begin + DEVIATIONS] = deviations;
+    row[begin + SQUARES] = squares;
+    row[begin + LOUDEST] = squares;
     this.#center();
     this.#finish(points);
   }

@@ -1,4 +1,5 @@
 import type { RecordType } from '../record.js';
+import type { Rows } from './window-rows.js';
 
 /** What a series is called. */
 export interface Labels {
@@ -16,6 +17,8 @@ export interface Labels {
 /** A place for one length of window, in which each series keeps what it added up. */
 export interface View {
   readonly slot: number;
+  /** Where that is, by the position of the series. */
+  readonly rows: Rows;
   readonly since: number;
   readonly until: number;
 }
@@ -33,9 +36,17 @@ export abstract class Series {
   readonly labels: Labels;
   /** Unix milliseconds of the latest point. */
   latest = -Infinity;
+  /** Which row of each view is its own. */
+  position: number;
 
-  constructor(labels: Labels) {
+  constructor(labels: Labels, position: number) {
     this.labels = labels;
+    this.position = position;
+  }
+
+  /** Takes other rows. */
+  moveTo(position: number): void {
+    this.position = position;
   }
 
   /**

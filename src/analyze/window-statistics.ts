@@ -7,12 +7,15 @@ import { Streams } from './streams.js';
 import { HistogramSeries, newCell } from './window-histograms.js';
 import { NumberSeries } from './window-numbers.js';
 import type { NumberPart } from './window-part.js';
-import { quantilesOf } from './window-quantiles.js';
+import { type Quantiles, quantilesOf } from './window-quantiles.js';
+import { percentilesIn } from './window-rows.js';
 import type { View } from './window-series.js';
 import { Tally } from './window-tally.js';
 import type { AnySeries } from './window-tree.js';
 
 const NO_QUANTILES = Object.freeze({});
+/** What the row says that is being read. */
+const ROW_TALLY = new Tally();
 
 /** What tells a group from others; what it does not have is undefined. */
 export interface Identity extends Pick<Group, 'metric' | 'type'> {
@@ -63,7 +66,33 @@ function ofNumbers(
   const parts = partsOf(all, view);
   if (parts.length === 0) return undefined;
   const tally = parts.length === 1 ? parts[0]!.tally : merged(parts);
-  const { values, exact, error } = quantilesOf(parts, tally, quantiles);
+  const found = quantilesOf(parts, tally, quantiles);
+  const more = quantiles.length === PERCENTILES.length ? NO_QUANTILES : named(quantiles, found.values);
+  return groupWith(identity, tally, parts, view, found, more);
+}
+
+/** A group of one series that is no level, of what its row says; undefined where that has no values, or not their quantiles. */
+export function groupOfRow(
+  identity: Identity,
+  row: Float64Array,
+  begin: number,
+  view: View,
+): ReturnType<typeof groupOf> {
+  const percentiles = percentilesIn(row, begin);
+  ROW_TALLY.moveTo(row, begin);
+  if (percentiles === undefined || ROW_TALLY.count === 0) return undefined;
+  const found = { values: percentiles, exact: true, error: 0 };
+  return groupWith(identity, ROW_TALLY, [], view, found, NO_QUANTILES);
+}
+
+function groupWith(
+  identity: Identity,
+  tally: Tally,
+  parts: readonly NumberPart[],
+  view: View,
+  { values, exact, error }: Quantiles,
+  more: Readonly<Record<string, number | null>>,
+): { readonly records: number; readonly group: Group } {
   const { sum, rate, delta } = totalsOf(identity.type, tally, parts, secondsOf(view));
   const empty = tally.count === 0;
   // One literal: putting objects together takes ten times as long, which counts where groups are many.
@@ -84,7 +113,7 @@ function ofNumbers(
     p90: values[1]!,
     p95: values[2]!,
     p99: values[3]!,
-    quantiles: quantiles.length === PERCENTILES.length ? NO_QUANTILES : named(quantiles, values),
+    quantiles: more,
     first: firstOf(tally),
     last: lastOf(tally),
     delta,

@@ -20,123 +20,131 @@ const ONE_STORED = new Float64Array(1);
  */
 export class Tally {
   // One array: doubles in fields are objects of their own, each in another place in memory.
-  readonly #fields: Float64Array;
+  #fields: Float64Array;
+  #begin: number;
 
-  /** Starts with nothing, in the first {@link FIELDS} numbers of an array that may have more. */
-  constructor(fields = new Float64Array(FIELDS)) {
-    fields.set(EMPTY);
+  /** Starts with nothing, in {@link FIELDS} numbers of an array, which may have others before and behind them. */
+  constructor(fields: Float64Array = new Float64Array(FIELDS), begin = 0) {
     this.#fields = fields;
+    this.#begin = begin;
+    this.clear();
+  }
+
+  /** Is from now on what such numbers say. */
+  moveTo(fields: Float64Array, begin: number): void {
+    this.#fields = fields;
+    this.#begin = begin;
   }
 
   /** Points, whether they count or not. */
   get records(): number {
-    return this.#fields[0]!;
+    return this.#fields[this.#begin]!;
   }
   set records(value: number) {
-    this.#fields[0] = value;
+    this.#fields[this.#begin] = value;
   }
   /** Values. */
   get count(): number {
-    return this.#fields[1]!;
+    return this.#fields[this.#begin + 1]!;
   }
   set count(value: number) {
-    this.#fields[1] = value;
+    this.#fields[this.#begin + 1] = value;
   }
   /** Points whose value is NaN. */
   get nan(): number {
-    return this.#fields[2]!;
+    return this.#fields[this.#begin + 2]!;
   }
   set nan(value: number) {
-    this.#fields[2] = value;
+    this.#fields[this.#begin + 2] = value;
   }
   /** How many are -Infinity. */
   get lows(): number {
-    return this.#fields[3]!;
+    return this.#fields[this.#begin + 3]!;
   }
   set lows(value: number) {
-    this.#fields[3] = value;
+    this.#fields[this.#begin + 3] = value;
   }
   /** How many are Infinity. */
   get highs(): number {
-    return this.#fields[4]!;
+    return this.#fields[this.#begin + 4]!;
   }
   set highs(value: number) {
-    this.#fields[4] = value;
+    this.#fields[this.#begin + 4] = value;
   }
   /** The sum of the finite ones, but for what rounding took away. */
   get sum(): number {
-    return this.#fields[5]!;
+    return this.#fields[this.#begin + 5]!;
   }
   set sum(value: number) {
-    this.#fields[5] = value;
+    this.#fields[this.#begin + 5] = value;
   }
   /** What rounding took away from the sum. */
   get lost(): number {
-    return this.#fields[6]!;
+    return this.#fields[this.#begin + 6]!;
   }
   set lost(value: number) {
-    this.#fields[6] = value;
+    this.#fields[this.#begin + 6] = value;
   }
   /** Infinity of nothing. */
   get min(): number {
-    return this.#fields[7]!;
+    return this.#fields[this.#begin + 7]!;
   }
   set min(value: number) {
-    this.#fields[7] = value;
+    this.#fields[this.#begin + 7] = value;
   }
   /** -Infinity of nothing. */
   get max(): number {
-    return this.#fields[8]!;
+    return this.#fields[this.#begin + 8]!;
   }
   set max(value: number) {
-    this.#fields[8] = value;
+    this.#fields[this.#begin + 8] = value;
   }
   /** The mean of the finite ones. */
   get center(): number {
-    return this.#fields[9]!;
+    return this.#fields[this.#begin + 9]!;
   }
   set center(value: number) {
-    this.#fields[9] = value;
+    this.#fields[this.#begin + 9] = value;
   }
   /** Squared deviations from it, added up. */
   get squares(): number {
-    return this.#fields[10]!;
+    return this.#fields[this.#begin + 10]!;
   }
   set squares(value: number) {
-    this.#fields[10] = value;
+    this.#fields[this.#begin + 10] = value;
   }
   /** Unix milliseconds of the earliest point that has a value; Infinity without one. */
   get firstTime(): number {
-    return this.#fields[11]!;
+    return this.#fields[this.#begin + 11]!;
   }
   set firstTime(value: number) {
-    this.#fields[11] = value;
+    this.#fields[this.#begin + 11] = value;
   }
   /** Its value. */
   get first(): number {
-    return this.#fields[12]!;
+    return this.#fields[this.#begin + 12]!;
   }
   set first(value: number) {
-    this.#fields[12] = value;
+    this.#fields[this.#begin + 12] = value;
   }
   /** Unix milliseconds of the latest point that has a value; -Infinity without one. */
   get lastTime(): number {
-    return this.#fields[13]!;
+    return this.#fields[this.#begin + 13]!;
   }
   set lastTime(value: number) {
-    this.#fields[13] = value;
+    this.#fields[this.#begin + 13] = value;
   }
   /** Its value. */
   get last(): number {
-    return this.#fields[14]!;
+    return this.#fields[this.#begin + 14]!;
   }
   set last(value: number) {
-    this.#fields[14] = value;
+    this.#fields[this.#begin + 14] = value;
   }
 
   /** Starts anew. */
   clear(): void {
-    this.#fields.set(EMPTY);
+    this.#fields.set(EMPTY, this.#begin);
   }
 
   /** Adds a point: what counts of it, NaN where nothing does, and its value as it was stored. */

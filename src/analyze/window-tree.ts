@@ -9,6 +9,11 @@ import type { Labels } from './window-series.js';
 /** Metrics that may have a series for what is beyond the limit: somebody may invent names of metrics, too. */
 const MOST_OVERFLOWS = 1000;
 
+/** Those before it are of series that are in no tree. */
+export const FIRST_POSITION = 1;
+/** So many gaps are not worth the while. */
+const FEW = 64;
+
 export type AnySeries = NumberSeries | HistogramSeries;
 
 /** One step on the way to a series: metric, type, unit, each key, and for a level its writer. */
@@ -34,7 +39,9 @@ export class SeriesTree {
   #root = new Step();
   #all: AnySeries[] = [];
   #overflows = 0;
-  /** Changes when a series comes or goes. */
+  /** That of the next series: none is used twice, so that nobody takes what one left for that of another. */
+  #positions = FIRST_POSITION;
+  /** Changes when a series comes or goes, or has another position. */
   version = 0;
 
   /**
@@ -89,6 +96,18 @@ export class SeriesTree {
     this.version += 1;
   }
 
+  /** Whether more positions are those of series that went than of others. */
+  get isSparse(): boolean {
+    return this.#positions > 2 * this.#all.length + FEW;
+  }
+
+  /** Gives all series positions without gaps. */
+  renumber(): void {
+    this.#positions = FIRST_POSITION;
+    for (const series of this.#all) series.moveTo(this.#positions++);
+    this.version += 1;
+  }
+
   #create(record: MetricRecord, level: boolean): AnySeries | undefined {
     const { metric, type = 'gauge', unit = '' } = record;
     const writer = level ? seriesOf(record) : undefined;
@@ -108,7 +127,7 @@ export class SeriesTree {
       overflow: full,
       writer: full ? undefined : writer,
     };
-    const series = make(labels);
+    const series = make(labels, this.#positions++);
     this.#all.push(series);
     this.version += 1;
     if (full) {
@@ -123,9 +142,9 @@ export class SeriesTree {
   }
 }
 
-function make(labels: Labels): AnySeries {
+function make(labels: Labels, position: number): AnySeries {
   const { type } = labels;
   return type === 'histogram' || type === 'exponential_histogram'
-    ? new HistogramSeries(labels)
-    : new NumberSeries(labels);
+    ? new HistogramSeries(labels, position)
+    : new NumberSeries(labels, position);
 }

@@ -17,11 +17,12 @@ import { Plans } from './window-plans.js';
 import type { View } from './window-series.js';
 import { mixedOf } from './window-statistics.js';
 import { WindowStreams } from './window-streams.js';
-import { SeriesTree } from './window-tree.js';
+import { FIRST_POSITION, SeriesTree } from './window-tree.js';
 
 /** What is over stays for this long, so that a view that moves on can still take it away. */
 const SLACK_MS = 10_000;
 const SECOND_MS = 1000;
+const DROPPED_POSITION = FIRST_POSITION - 1;
 
 /**
  * What a window has seen so far, and holds.
@@ -87,14 +88,8 @@ export class Window {
     this.#settings = readWindowOptions(options);
     this.#tree = new SeriesTree(this.#settings.keys, this.#settings.maxSeries);
     this.#streams = new WindowStreams(this.#settings.maxStreams, this.#settings.streamIdleMs);
-    this.#dropped = new NumberSeries({
-      metric: DROPPED,
-      type: 'counter',
-      unit: undefined,
-      values: [],
-      overflow: false,
-      writer: undefined,
-    });
+    const none = { unit: undefined, values: [], overflow: false, writer: undefined };
+    this.#dropped = new NumberSeries({ metric: DROPPED, type: 'counter', ...none }, DROPPED_POSITION);
   }
 
   /** What was seen so far. */
@@ -148,8 +143,8 @@ export class Window {
     const question = readQuestion(query, this.#settings, now, end);
     const { since, until, top, over } = question;
     const range = String(until - since);
-    const { slot, plan } = this.#plan(range, question);
-    const view = { slot, since, until };
+    const { slot, rows, plan } = this.#plan(range, question);
+    const view = { slot, rows, since, until };
     this.#plans.shown(range, view, now, end);
     const answer = plan.answer(view);
     return {
@@ -186,8 +181,8 @@ export class Window {
     );
     // A time that is over has a place of its own: who looks back as well moves nothing to and fro.
     const range = `${question.until - question.since}${question.until < now ? ' over' : ''}`;
-    const { slot, plan } = this.#plan(range, question);
-    const view = { slot, since: question.since, until: question.until };
+    const { slot, rows, plan } = this.#plan(range, question);
+    const view = { slot, rows, since: question.since, until: question.until };
     return { groups: measure(plan.rows, view, wanted), dropped: this.#droppedIn(view) } satisfies Measurement;
   }
 
@@ -204,6 +199,10 @@ export class Window {
     if (now - this.#swept < SECOND_MS) return now;
     this.#swept = now;
     this.#tree.forget(wholeSecond(now) - this.#settings.lengthMs);
+    if (this.#tree.isSparse) {
+      this.#plans.clearRows();
+      this.#tree.renumber();
+    }
     this.#streams.sweep(now);
     if (now - this.#trimmed >= SLACK_MS) {
       this.#trimmed = now;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { analyze, type Analysis, type Group, type GroupKey, Window } from '../../src/analyze/index.js';
@@ -517,6 +519,25 @@ describe('memory', () => {
     expect(window.analyze({ groupBy: ['agent'] }).groups).toHaveLength(1);
   });
 
+  it('is given back by those that went, however many came after each other', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const { clock, window } = windowAt(NOON, { lengthMs: 1000 });
+    const buffers = (): number => {
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = buffers();
+    for (let second = 0; second < 60; second += 1) {
+      clock.now = NOON + second * 1000 + 500;
+      const agents = Array.from({ length: 1000 }, (_, i) => `agent-${second}-${i}`);
+      for (const agent of agents) window.add(gauge(second, second, { agent }));
+      expect(window.analyze({ lengthMs: 1000, groupBy: ['agent'] }).groups).toHaveLength(1000);
+    }
+    // of 60,000 series rows alone would be 14 MB
+    expect(buffers() - before).toBeLessThan(4e6);
+  });
+
   it('folds what is beyond the limit into one series, which is marked and counted', () => {
     const { clock, window } = windowAt(NOON, { maxSeries: 2 });
     for (let i = 0; i < 5; i += 1) window.add(gauge(-1, i, { agent: `agent-${i}` }));
@@ -563,6 +584,54 @@ describe('memory', () => {
     for (const value of [1, 3, 5]) window.add(gauge(-3601, value));
     expect(window.analyze({ lengthMs: 30_000 }).groups).toMatchObject([{ exact: true, count: 3, p50: 3 }]);
   });
+});
+
+it('counts what comes late of a series that has just become busy, though it was asked for before', () => {
+  const { window } = windowAt(NOON);
+  for (let i = 0; i < 32_768; i += 1) window.add(gauge(-2, 1));
+  const over = { since: NOON - 30_000, until: NOON - 1000 };
+  expect(window.analyze(over).groups).toMatchObject([{ count: 32_768 }]);
+  window.add(gauge(-1, 1));
+  window.add(gauge(-2, 1));
+  expect(window.analyze(over).groups).toMatchObject([{ count: 32_769 }]);
+});
+
+it('tells of each series what is its own when others have gone, whoever asks of what length', () => {
+  const { clock, window } = windowAt(NOON);
+  const agents = Array.from({ length: 200 }, (_, i) => `agent-${i}`);
+  const lengths = [5000, 30_000, 60_000];
+  const expected: [agent: string, value: number][] = [];
+  for (let second = 0; second < 300; second += 1) {
+    clock.now = NOON + second * 1000 + 500;
+    // Each has a time in which it lives, and some come again.
+    const living = agents.filter((_, i) => (second + 7 * i) % 180 < 70);
+    for (const agent of living) {
+      expected.push([agent, second]);
+      window.add(gauge(second, second, { agent }));
+    }
+    const lengthMs = lengths[(second % 7) % lengths.length]!;
+    const from = second + 1 - lengthMs / 1000;
+    const sums = new Map<string, number>();
+    for (const [agent, value] of expected) if (value >= from) sums.set(agent, (sums.get(agent) ?? 0) + value);
+    const { groups } = window.analyze({ lengthMs, groupBy: ['agent'] });
+    expect(new Map(groups.map(({ agent, sum }) => [agent, sum]))).toEqual(sums);
+  }
+  expect(window.counts.series).toBeLessThan(200);
+});
+
+it('takes nothing that one series left for that of another, which has its number now', () => {
+  const { clock, window } = windowAt(NOON);
+  const last30s = { lengthMs: 30_000, groupBy: ['agent'] } as const;
+  for (let i = 0; i < 100; i += 1) window.add(gauge(-1, i, { agent: `gone-${i}` }));
+  clock.now = NOON + 50_000;
+  window.add(gauge(49, 1, { agent: 'stays' }));
+  expect(window.analyze(last30s).groups).toMatchObject([{ agent: 'stays', sum: 1 }]);
+  clock.now = NOON + 61_000;
+  for (let i = 0; i < 200; i += 1) window.add(gauge(60, i, { agent: `agent-${i}` }));
+  const { groups } = window.analyze(last30s);
+  expect(groups.map(({ sum }) => sum).sort((a, b) => a! - b!)).toEqual(
+    [1, ...Array.from({ length: 200 }, (_, i) => i)].sort((a, b) => a - b),
+  );
 });
 
 describe('a clock that jumps', () => {
@@ -645,6 +714,19 @@ describe('questions', () => {
         );
       }
       clock.now += 1000;
+    }
+  });
+
+  it('that end earlier count less, though they take the place of one that ended later', () => {
+    const { window } = windowAt(NOON);
+    for (const second of [-12, -5]) window.add(gauge(second, second));
+    for (let seconds = 30; seconds > 20; seconds -= 1) {
+      const asked = { since: NOON - seconds * 1000, until: NOON };
+      expect(window.analyze(asked).groups).toMatchObject([{ count: 2 }]);
+    }
+    for (let seconds = 20; seconds > 10; seconds -= 1) {
+      const asked = { since: NOON - 10_000 - seconds * 1000, until: NOON - 10_000 };
+      expect(window.analyze(asked).groups).toMatchObject([{ count: 1, last: -12 }]);
     }
   });
 
