@@ -76,7 +76,7 @@ export class Courier {
   /**
    * Starts the next message, where there is one.
    *
-   * @param tried - Fingerprints: a message about these alone is not started, and those of the one that is are added.
+   * @param tried - Groups and fingerprints: a message about these alone is not started, and those of the one that is are added.
    * @returns When to come back, in Unix milliseconds; sooner where an attempt ends.
    */
   deliver(candidates: readonly Candidate[], grouping: Grouping, tried = new Set<string>()): number {
@@ -98,10 +98,13 @@ export class Courier {
       return Math.min(nextAt, memory.sentAt[0]! + MINUTE_MS);
     }
     const tries = ({ notification }: Planned): number => this.#attempts.get(notification.groupKey) ?? 0;
-    const untried = messages.filter(({ told }) => told.some(([fingerprint]) => !tried.has(fingerprint)));
+    // Of an alert that has gone on to another group there are two messages.
+    const names = ({ notification: { groupKey }, told }: Planned): string[] =>
+      told.map(([fingerprint]) => `${groupKey} ${fingerprint}`);
+    const untried = messages.filter((message) => names(message).some((name) => !tried.has(name)));
     if (untried.length === 0) return nextAt;
     const next = untried.reduce((best, message) => (tries(message) < tries(best) ? message : best));
-    for (const [fingerprint] of next.told) tried.add(fingerprint);
+    for (const name of names(next)) tried.add(name);
     this.#attempt = this.#send(next);
     return Infinity;
   }

@@ -4,7 +4,7 @@ import { createChannel } from './channels/create.js';
 import { composeAlert } from './compose.js';
 import { Courier, type CourierCounts, type CourierHost } from './courier.js';
 import type { Engine } from './engine.js';
-import { type ChannelMemory, newMemory, toldOf } from './memory.js';
+import { type ChannelMemory, newMemory, type ToldRecord, toldOf } from './memory.js';
 import { isDone } from './mirror.js';
 import { needOf } from './need.js';
 import type { Candidate } from './plan.js';
@@ -83,7 +83,7 @@ export class Dispatch {
   /**
    * Starts what is to be sent.
    *
-   * @param tried - Fingerprints of what each courier is to leave alone; grows by what is started.
+   * @param tried - What each courier is to leave alone; grows by what is started.
    * @returns When to come back, in Unix milliseconds.
    */
   deliver(tried?: Map<Courier, Set<string>>): number {
@@ -99,7 +99,7 @@ export class Dispatch {
 
   /**
    * Sends what is due until nothing is. Nobody is told anything twice, whatever fails, becomes due again meanwhile, or
-   * was not noted as told: it ends after as many messages as there are alerts.
+   * was not noted as told: it ends after as many messages as there are alerts, in each group.
    */
   async settle(): Promise<void> {
     const tried = new Map<Courier, Set<string>>();
@@ -145,8 +145,9 @@ export class Dispatch {
     const { alert, rule, silenced } = candidate;
     return this.#couriers.every((courier) => {
       const told = toldOf(courier.memory, alert.fingerprint, now);
-      if (!isFor(courier, candidate) && told?.status !== 'firing') return true;
+      if (!isFor(courier, candidate) && !isOpen(told)) return true;
       if (courier.channel.resendMs === undefined) {
+        if (told !== undefined && told.open.length > 0) return false;
         const need = needOf(alert, silenced, told, rule?.repeatMs ?? 0, now);
         return need === 'over' || need === 'none';
       }
@@ -162,7 +163,7 @@ export class Dispatch {
       if (candidate === undefined) continue;
       if (isFor(courier, candidate)) found.push(candidate);
       // Who heard of it before rules were changed hears that it is over, and nothing else.
-      else if (courier.memory.told.get(instance.fingerprint)?.status === 'firing')
+      else if (isOpen(courier.memory.told.get(instance.fingerprint)))
         found.push({ ...candidate, silenced: true });
     }
     return found;
@@ -186,6 +187,11 @@ export class Dispatch {
 function isFor({ channel, memory }: Courier, { alert, rule }: Candidate): boolean {
   if (rule === undefined) return memory.told.has(alert.fingerprint);
   return rule.channels?.includes(channel.name) ?? true;
+}
+
+/** Whether somebody was told that an alert fires, and not that it is over. */
+function isOpen(told: ToldRecord | undefined): boolean {
+  return told !== undefined && (told.status === 'firing' || told.open.length > 0);
 }
 
 function makeChannels({ channels }: Alerts, context: ChannelContext): Channel[] {

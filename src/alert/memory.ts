@@ -1,3 +1,4 @@
+import type { Labels } from './labels.js';
 import { SEVERITIES, type Severity } from './notification.js';
 
 /** What a channel was last told of an alert, and accepted. */
@@ -10,6 +11,11 @@ export interface ToldRecord {
   readonly firingAt: number | null;
   /** When it was last told anything. */
   readonly at: number;
+  /**
+   * The groups in which it was told to fire, and not yet to be over, by what they have in common: several where labels that
+   * groups are made by changed, as a severity does. Empty where messages have no groups.
+   */
+  readonly open: readonly Labels[];
 }
 
 /** What is known of the messages about one group. */
@@ -117,13 +123,23 @@ function isTimeOrNull(value: unknown): boolean {
 
 function isTold(value: unknown): value is ToldRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { status, severity, startsAt, firingAt, at } = value as Record<string, unknown>;
+  const { status, severity, startsAt, firingAt, at, open } = value as Record<string, unknown>;
   return (
+    Array.isArray(open) &&
+    open.every(isLabels) &&
     (status === 'firing' || status === 'resolved') &&
     SEVERITIES.some((word) => word === severity) &&
     isTime(startsAt) &&
     isTimeOrNull(firingAt) &&
     isTime(at)
+  );
+}
+
+function isLabels(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((text) => typeof text === 'string')
   );
 }
 

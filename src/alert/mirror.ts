@@ -76,6 +76,6 @@ function composePiece(
       heldBack: 0,
       id: idOf(key, alerts, records),
     },
-    told: alerts.map((alert, i) => [alert.fingerprint, toldNow(alert, records[i], now)]),
+    told: alerts.map((alert, i) => [alert.fingerprint, toldNow(alert, records[i], [], now)]),
   };
 }

@@ -42,13 +42,23 @@ export function needOf(
   return repeated ? 'over' : 'resolved';
 }
 
-/** What a channel that accepted an alert was told. */
-export function toldNow(alert: NotifiedAlert, before: ToldRecord | undefined, now: number): ToldRecord {
+/**
+ * What a channel that accepted an alert was told.
+ *
+ * @param open - As it is now.
+ */
+export function toldNow(
+  alert: NotifiedAlert,
+  before: ToldRecord | undefined,
+  open: ToldRecord['open'],
+  now: number,
+): ToldRecord {
   const { status, startsAt } = alert;
-  if (status === 'firing') return { status, severity: alert.severity, startsAt, firingAt: now, at: now };
+  if (status === 'firing')
+    return { status, severity: alert.severity, startsAt, firingAt: now, at: now, open };
   // How bad it was told to be when it fired is what a worse one is compared with.
   const { severity = alert.severity, firingAt = null } = before ?? {};
-  return { status, severity, startsAt, firingAt, at: now };
+  return { status, severity, startsAt, firingAt, at: now, open };
 }
 
 /** Whether one severity is worse than another. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { byBadness, type Told } from './compose.js';
-import { labelsOf, labelsText } from './labels.js';
+import { type Labels, labelsOf, labelsText } from './labels.js';
 import { type ChannelMemory, groupOf, type ToldRecord, toldOf } from './memory.js';
 import { isWorse, type Need, needOf, toldNow } from './need.js';
 import { type NotifiedAlert, type Notification, SEVERITIES } from './notification.js';
@@ -28,9 +28,18 @@ export interface Plan {
   readonly nextAt: number;
 }
 
+/** What a group may have to be told of an alert. */
 interface Member {
+  /** As the group is told of it. */
   readonly candidate: Candidate;
   readonly need: Need;
+  /** What it is, where it went on to another group: to this one it is over. */
+  readonly moved?: NotifiedAlert;
+}
+
+interface Group {
+  readonly labels: Labels;
+  readonly members: Member[];
 }
 
 /**
@@ -49,24 +58,38 @@ export function planMessages(
   grouping: Grouping,
   now: number,
 ): Plan {
-  const groups = new Map<string, Member[]>();
+  const groups = new Map<string, Group>();
+  const add = (labels: Labels, member: Member): void => {
+    const key = labelsText(labels);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { labels, members: [member] });
+    else group.members.push(member);
+  };
   let nextAt = Infinity;
   for (const candidate of candidates) {
     const { alert, rule, silenced } = candidate;
     const told = toldOf(memory, alert.fingerprint, now);
     const repeatMs = rule?.repeatMs ?? 0;
-    const need = needOf(alert, silenced, told, repeatMs, now);
-    const key = groupKey(alert, grouping);
-    const members = groups.get(key);
-    if (members === undefined) groups.set(key, [{ candidate, need }]);
-    else members.push({ candidate, need });
+    const labels = groupLabels(alert, grouping);
+    const isOpenHere = told?.open.some(isSameAs(labels)) ?? false;
+    const isElsewhere = told?.status === 'firing' && !isOpenHere;
+    const need = isElsewhere ? needOfMoved(alert, silenced) : needOf(alert, silenced, told, repeatMs, now);
+    add(labels, { candidate, need });
+    // Whom it left hears so when those whom it came to know of it: at no time it is nobody's.
+    if (alert.status === 'resolved' || isOpenHere) {
+      for (const former of told?.open ?? []) {
+        if (isSameAs(labels)(former)) continue;
+        const over = { ...candidate, alert: overIn(former, alert, now) };
+        add(former, { candidate: over, need: 'resolved', moved: alert });
+      }
+    }
     const firingAt = alert.status === 'firing' && !silenced ? (told?.firingAt ?? null) : null;
     if (firingAt !== null && (need === 'none' || need === 'held')) {
       nextAt = Math.min(nextAt, firingAt + repeatMs);
     }
   }
   const messages: Planned[] = [];
-  for (const [key, members] of groups) {
+  for (const [key, { labels, members }] of groups) {
     const wanted = members.filter(({ need }) => TELLING.has(need));
     if (wanted.length === 0 || waitsForOthers(members, wanted)) {
       setWaiting(memory, key, null);
@@ -77,7 +100,7 @@ export function planMessages(
     setWaiting(memory, key, waitingSince);
     const dueAt = dueTime(wanted, group?.lastAt ?? null, waitingSince, grouping);
     if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
-    else messages.push(compose(key, wanted, memory, grouping, now));
+    else messages.push(compose(key, labels, wanted, memory, now));
   }
   messages.sort((a, b) => byUrgency(a.notification, b.notification));
   return { messages, nextAt };
@@ -115,18 +138,18 @@ function setWaiting(memory: ChannelMemory, key: string, waitingSince: number | n
 
 function compose(
   key: string,
+  labels: Labels,
   wanted: readonly Member[],
   memory: ChannelMemory,
-  grouping: Grouping,
   now: number,
 ): Planned {
-  const sorted = wanted.map(({ candidate }) => candidate).sort(byBadness);
-  const alerts = sorted.map(({ alert }) => alert);
+  const sorted = [...wanted].sort((a, b) => byBadness(a.candidate, b.candidate));
+  const alerts = sorted.map(({ candidate }) => candidate.alert);
   const records = alerts.map((alert) => memory.told.get(alert.fingerprint));
   return {
     notification: {
       groupKey: key,
-      groupLabels: groupLabels(alerts[0]!, grouping),
+      groupLabels: labels,
       status: alerts.some(({ status }) => status === 'firing') ? 'firing' : 'resolved',
       severity: worst(alerts),
       alerts: alerts.slice(0, MAX_ALERTS),
@@ -134,7 +157,7 @@ function compose(
       heldBack: memory.heldBack,
       id: idOf(key, alerts, records),
     },
-    told: alerts.map((alert, i) => [alert.fingerprint, toldNow(alert, records[i], now)]),
+    told: sorted.map((member, i) => [alerts[i]!.fingerprint, toldIn(labels, member, records[i], now)]),
   };
 }
 
@@ -162,11 +185,40 @@ export function worst(alerts: readonly NotifiedAlert[]): NotifiedAlert['severity
   return SEVERITIES.find((severity) => some.some((alert) => alert.severity === severity)) ?? 'info';
 }
 
-function groupKey(alert: NotifiedAlert, grouping: Grouping): string {
-  return labelsText(groupLabels(alert, grouping));
+/** What has to be told of an alert to a group that it came to from another one, which was told of it. */
+function needOfMoved({ status }: NotifiedAlert, silenced: boolean): Need {
+  return status === 'firing' && !silenced ? 'new' : 'none';
 }
 
-function groupLabels({ labels }: NotifiedAlert, { by }: Grouping): Readonly<Record<string, string>> {
+/** An alert as a group that it has left is told of it. */
+function overIn(former: Labels, alert: NotifiedAlert, now: number): NotifiedAlert {
+  return {
+    ...alert,
+    status: 'resolved',
+    severity: SEVERITIES.find((severity) => severity === former['severity']) ?? alert.severity,
+    labels: { ...alert.labels, ...former },
+    endsAt: alert.endsAt ?? now,
+  };
+}
+
+/** What a channel that accepted what a group is told of an alert was told of it. */
+function toldIn(
+  group: Labels,
+  { candidate: { alert }, moved }: Member,
+  before: ToldRecord | undefined,
+  now: number,
+): ToldRecord {
+  const others = (before?.open ?? []).filter((labels) => !isSameAs(group)(labels));
+  if (moved?.status === 'firing') return { ...before!, at: now, open: others };
+  return toldNow(alert, before, alert.status === 'firing' ? [...others, group] : others, now);
+}
+
+function isSameAs(labels: Labels): (other: Labels) => boolean {
+  const text = labelsText(labels);
+  return (other) => labelsText(other) === text;
+}
+
+function groupLabels({ labels }: NotifiedAlert, { by }: Grouping): Labels {
   return labelsOf(by.filter((name) => Object.hasOwn(labels, name)).map((name) => [name, labels[name]!]));
 }
 

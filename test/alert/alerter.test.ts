@@ -174,6 +174,101 @@ rules:
   });
 });
 
+describe('groups', () => {
+  const BY_SEVERITY = `
+defaults: false
+grouping: { by: [severity], wait: 0s, interval: 0s }
+channels: { ops: { type: file } }
+rules:
+  - name: Load
+    metric: load
+    statistic: last
+    window: 30s
+    groupBy: [agent]
+    levels: { warning: { above: 70 }, critical: { above: 90 } }
+`;
+  const groups = (channel: Recorder) =>
+    channel.sent.splice(0).map(({ groupLabels, status, alerts }) => {
+      const agents = alerts.map(({ labels, severity }) => `${labels['agent']} ${severity}`);
+      return `${groupLabels['severity'] ?? 'all'} ${status}: ${agents.join()}`;
+    });
+
+  it('by a label that changes: whom an alert left hears that it is over, when the others know of it', async () => {
+    const { open, emit, channel, clock } = await setup(BY_SEVERITY);
+    let alerter = await open();
+    const next = async (...values: number[]): Promise<string[]> => {
+      clock.now += 30_000;
+      for (const [i, value] of values.entries()) emit({ value, agent: `agent-${i + 1}` });
+      await alerter.round();
+      return groups(channel);
+    };
+    expect(await next(75, 1)).toEqual(['warning firing: agent-1 warning']);
+    expect(await next(95, 1)).toEqual([
+      'critical firing: agent-1 critical',
+      'warning resolved: agent-1 warning',
+    ]);
+    expect(await next(75, 75)).toEqual([
+      'warning firing: agent-1 warning,agent-2 warning',
+      'critical resolved: agent-1 critical',
+    ]);
+    // The other one still fires: whoever is over is told with the next message of the group, after a restart as well.
+    expect(await next(95, 75)).toEqual(['critical firing: agent-1 critical']);
+    expect(await next(1, 75)).toEqual(['critical resolved: agent-1 critical']);
+    await alerter.close();
+    alerter = await open();
+    expect(await next(1, 75)).toEqual([]);
+    // Nobody of them is to hear of new ones any more, but that what they heard of is over.
+    const channels = 'channels: { ops: { type: file }, night: { type: file } }';
+    const others = BY_SEVERITY.replace(/channels.*/, channels).replace(
+      'metric:',
+      'channels: [night]\n    metric:',
+    );
+    await alerter.reload(await readAlerts(others, 'rules.yaml'));
+    expect(await next(1, 75)).toEqual(['warning resolved: agent-1 warning']);
+    expect(await next(1, 1)).toEqual(['warning resolved: agent-2 warning']);
+    expect(await next(1, 1)).toEqual([]);
+    expect(alerter.alerts()).toEqual([]);
+  });
+
+  it('that are made by something else from now on: the former one hears that its alerts are over', async () => {
+    const { open, emit, channel, clock } = await setup(BY_SEVERITY);
+    const alerter = await open();
+    emit({ value: 75 });
+    await alerter.round();
+    expect(groups(channel)).toEqual(['warning firing: agent-1 warning']);
+    await alerter.reload(await readAlerts(BY_SEVERITY.replace('[severity]', '[alertname]'), 'rules.yaml'));
+    clock.now += 30_000;
+    emit({ value: 75 });
+    await alerter.round();
+    expect(groups(channel)).toEqual(['all firing: agent-1 warning', 'warning resolved: agent-1 warning']);
+    clock.now += 30_000;
+    emit({ value: 1 });
+    await alerter.round();
+    expect(groups(channel)).toEqual(['all resolved: agent-1 warning']);
+  });
+
+  it('by a label of a rule that is gone hear that its alerts are over', async () => {
+    const rules = BY_SEVERITY.replace('[severity]', '[team]').replace(
+      'metric:',
+      'labels: { team: night }\n    metric:',
+    );
+    const { open, emit, channel, clock } = await setup(rules);
+    const alerter = await open();
+    emit({ value: 75 });
+    await alerter.round();
+    await alerter.reload(
+      await readAlerts(LOAD.replace('name: Load', 'name: Other').replace('70', '700'), 'rules.yaml'),
+    );
+    clock.now += 30_000;
+    await alerter.round();
+    expect(channel.sent.map(({ status, groupLabels }) => [status, groupLabels])).toEqual([
+      ['firing', { team: 'night' }],
+      ['resolved', { team: 'night' }],
+    ]);
+    expect(alerter.alerts()).toEqual([]);
+  });
+});
+
 describe('noise', () => {
   it('makes one message of many agents, the worst first', async () => {
     const { open, emit, channel } = await setup(LOAD);

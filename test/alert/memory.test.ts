@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Engine } from '../../src/alert/engine.js';
+import { newMemory, readMemory, storedMemory } from '../../src/alert/memory.js';
 import { alertsOf } from '../../src/alert/rules.js';
 import { readAlerts } from '../../src/alert/index.js';
 import { Dispatch } from '../../src/alert/dispatch.js';
@@ -60,3 +61,18 @@ it('remembers no more after a day of agents that come and go than after an hour'
   expect(theLast.told).toBeLessThanOrEqual(anHour.told * 1.1);
   expect(theLast.groups).toBeLessThanOrEqual(anHour.groups);
 }, 120_000);
+
+it('what a channel was told is read as it was written, and what is damaged is left out', () => {
+  const told = { status: 'firing', severity: 'warning', startsAt: 1, firingAt: 2, at: 3 } as const;
+  const memory = newMemory();
+  memory.told.set('a', { ...told, open: [{ severity: 'warning' }, {}] });
+  memory.told.set('b', { ...told, firingAt: null, open: [] });
+  memory.groups.set('g', { lastAt: 1, waitingSince: null });
+  const stored = JSON.stringify(storedMemory(memory));
+  expect(readMemory(JSON.parse(stored))).toEqual(memory);
+  const damaged = [
+    told,
+    ...[undefined, 'x', [3], [null], [{ severity: 3 }]].map((open) => ({ ...told, open })),
+  ];
+  for (const record of damaged) expect(readMemory({ told: [['a', record]] }).told.size).toBe(0);
+});

@@ -30,7 +30,7 @@ function candidates(alerts: readonly NotifiedAlert[]): Candidate[] {
 }
 
 describe('what a channel has to be told', () => {
-  const told = { status: 'firing', severity: 'warning', startsAt: 0, firingAt: 0, at: 0 } as const;
+  const told = { status: 'firing', severity: 'warning', startsAt: 0, firingAt: 0, at: 0, open: [] } as const;
   const over = { ...told, status: 'resolved', at: MINUTE } as const;
   const resolved = { status: 'resolved', endsAt: 2 * MINUTE } as const;
   it.each([
@@ -62,9 +62,16 @@ describe('what a channel has to be told', () => {
 });
 
 it('the end of an alert does not change how bad it was told to be', () => {
-  const critical = { status: 'firing', severity: 'critical', startsAt: 0, firingAt: 0, at: 0 } as const;
+  const critical = {
+    status: 'firing',
+    severity: 'critical',
+    startsAt: 0,
+    firingAt: 0,
+    at: 0,
+    open: [],
+  } as const;
   const end = alert('a', { status: 'resolved', severity: 'warning', endsAt: MINUTE });
-  expect(toldNow(end, critical, MINUTE)).toEqual({ ...critical, status: 'resolved', at: MINUTE });
+  expect(toldNow(end, critical, [], MINUTE)).toEqual({ ...critical, status: 'resolved', at: MINUTE });
 });
 
 describe('grouping', () => {
@@ -170,6 +177,78 @@ describe('whatever comes', () => {
           expect(one.status).toBe('resolved');
           expect(open.get(id)).toBe('resolved');
         }
+      },
+    );
+    fc.assert(property, { numRuns: 500 });
+  });
+
+  it('whoever makes groups of what, or changes that: who heard that an alert fires hears that it is over', () => {
+    const groupings = [['alertname'], ['severity'], ['agent', 'severity'], []];
+    const property = fc.property(
+      fc.array(fc.tuple(step, fc.nat(groupings.length - 1), fc.boolean()), { maxLength: 30 }),
+      fc.constantFrom(0, 30_000),
+      (steps, intervalMs) => {
+        const memory = newMemory();
+        const alerts = new Map<string, NotifiedAlert>();
+        /** By group and alert. */
+        const open = new Map<string, string>();
+        let now = 1;
+        const takeAll = (by: readonly string[], silenced: boolean): void => {
+          const all = candidates([...alerts.values()]).map((one) => ({ ...one, silenced }));
+          for (let count = 0; ; count += 1) {
+            expect(count).toBeLessThan(30);
+            const [first] = planMessages(all, memory, { by: [...by], waitMs: 0, intervalMs }, now).messages;
+            if (first === undefined) return;
+            const { groupKey, groupLabels, alerts: told } = first.notification;
+            for (const [id, record] of first.told) memory.told.set(id, record);
+            memory.groups.set(groupKey, { lastAt: now, waitingSince: null });
+            for (const { fingerprint, status, labels } of told) {
+              expect(labels).toMatchObject(groupLabels);
+              if (silenced) expect(status).toBe('resolved');
+              if (status === 'firing') open.set(`${groupKey} ${fingerprint}`, fingerprint);
+              else open.delete(`${groupKey} ${fingerprint}`);
+            }
+            // none that was told is nobody's while it fires
+            const known = new Set(open.values());
+            for (const [id, { status }] of alerts)
+              if (status === 'firing' && memory.told.get(id)?.status === 'firing')
+                expect(known).toContain(id);
+          }
+        };
+        for (const [{ value, seconds }, at, silenced] of steps) {
+          for (const [i, severity] of value.entries()) {
+            const id = `${i}`;
+            const before = alerts.get(id);
+            if (severity === 'off') {
+              if (before?.status === 'firing') alerts.set(id, { ...before, status: 'resolved', endsAt: now });
+              continue;
+            }
+            const startsAt = before?.status === 'firing' ? before.startsAt : now;
+            const labels = { alertname: 'R', agent: id, severity };
+            alerts.set(id, alert(id, { severity: severity as 'warning', startsAt, labels }));
+          }
+          takeAll(groupings[at]!, silenced);
+          now += seconds * 1000;
+          takeAll(groupings[at]!, silenced);
+        }
+        // When all has been told, an alert is open in the group that it is in, and in no other one.
+        const by = groupings[1]!;
+        for (let i = 0; i < 3; i += 1) {
+          now += 300_000;
+          takeAll(by, false);
+        }
+        const firing = [...alerts.values()].filter(({ status }) => status === 'firing');
+        expect([...open.keys()].sort()).toEqual(
+          firing.map(({ severity, fingerprint }) => `[["severity","${severity}"]] ${fingerprint}`).sort(),
+        );
+        for (const one of firing) alerts.set(one.fingerprint, { ...one, status: 'resolved', endsAt: now });
+        for (let i = 0; i < 3; i += 1) {
+          now += 300_000;
+          takeAll(by, true);
+        }
+        expect(open.size).toBe(0);
+        for (const { open: groups, status } of memory.told.values())
+          expect([status, groups]).toEqual(['resolved', []]);
       },
     );
     fc.assert(property, { numRuns: 500 });
