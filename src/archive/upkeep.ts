@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import type { Sealer } from '../store/seal.js';
 import type { UnreadableFile } from '../store/segments.js';
 import type { Catalog, PlainCopy } from './catalog.js';
+import { ArchiveChangedError } from './changed.js';
 import { compressCopy, removeCopy } from './finish.js';
 import { removeFile } from './io.js';
 import { dateOf, renameCopy } from './names.js';
 import type { Pruning } from './pruning.js';
 import { sourceKey } from './source.js';
 import { Thread } from './thread.js';
-import type { Workspace } from './workspace.js';
+import { throwFirst, type Workspace } from './workspace.js';
 
 /** What becomes of segments after they were sealed: compressed, and released from RAM. */
 export class Upkeep {
@@ -56,20 +57,20 @@ export class Upkeep {
   /** Removes what an earlier run left behind when it died. */
   async #sweep(catalog: Catalog): Promise<void> {
     const segments = catalog.segments();
-    for (const copy of [...catalog.plain.values()]) {
+    await eachOf([...catalog.plain.values()], async (copy) => {
       const segment = copy.source && segments.get(sourceKey(copy.source));
       if (segment !== undefined && segment.entry.bytes >= copy.size) await removeCopy(catalog, copy);
-    }
+    });
   }
 
   /** Compresses the copies of finished segments, and those whose source is gone. */
   async #compress(catalog: Catalog, sealer: Sealer): Promise<void> {
     await this.#syncEnds();
-    for (const { copy: found, size } of this.#finishedCopies(catalog, sealer)) {
+    await eachOf(this.#finishedCopies(catalog, sealer), async ({ copy: found, size }) => {
       await this.#syncEnds();
       // A sync that ran meanwhile may have changed it.
       const same = catalog.plain.get(found.name.name) === found && found.size === size;
-      if (this.#space.signal.aborted || !same) continue;
+      if (this.#space.signal.aborted || !same) return;
       const key = found.source ? sourceKey(found.source) : '';
       this.#space.busy.add(key);
       try {
@@ -80,7 +81,7 @@ export class Upkeep {
       } finally {
         this.#space.busy.delete(key);
       }
-    }
+    });
   }
 
   #finishedCopies(catalog: Catalog, sealer: Sealer): { copy: PlainCopy; size: number }[] {
@@ -105,17 +106,42 @@ export class Upkeep {
     const plan = this.#space.withFiles((files) =>
       this.#space.hot.plan(path, files, catalog, this.#space.hot.finished(files, sealer)),
     );
-    for (const { name, reason } of plan.release) {
-      await removeFile(join(path, name));
-      this.#space.report({ type: 'released', name, reason });
+    try {
+      await eachOf(plan.release, async ({ name, reason }) => {
+        await removeFile(join(path, name));
+        this.#space.report({ type: 'released', name, reason });
+      });
+    } finally {
+      // Where one cannot leave, the more need others to.
+      if (plan.seal !== undefined) await this.#seal(plan.seal);
     }
-    if (plan.seal !== undefined) await this.#seal(plan.seal);
   }
 
   /** Ends what it uses. */
   async close(): Promise<void> {
     await this.#thread.end();
   }
+}
+
+/** What the next file would fail with as well; and without a file that should be there, what is known of others is of no use. */
+const OF_ALL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'ENOENT']);
+
+/**
+ * Does something with one file after the other; one that fails holds up no other.
+ *
+ * @throws The first error, when it is done with all; at once one that is not about one file.
+ */
+async function eachOf<T>(files: readonly T[], work: (file: T) => Promise<void>): Promise<void> {
+  const errors: unknown[] = [];
+  for (const file of files) {
+    try {
+      await work(file);
+    } catch (error) {
+      errors.push(error);
+      if (OF_ALL.has((error as NodeJS.ErrnoException).code) || error instanceof ArchiveChangedError) break;
+    }
+  }
+  throwFirst(errors);
 }
 
 /** A copy under a name that no compressed segment has. */

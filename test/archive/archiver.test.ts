@@ -208,6 +208,23 @@ describe('a segment', () => {
     });
   });
 
+  it('that cannot be compressed holds up no other', async () => {
+    const { archive, live, open } = setup();
+    for (const shard of [0, 1, 2]) live(shard, line(shard));
+    const blocked = join(archive, 'cfn-metrics-20261121-1.jsonl.gz.tmp');
+    const archiver = open();
+    await archiver.sync();
+    mkdirSync(blocked);
+    expect(await archiver.once('all')).toBe(false);
+    expect(archiver.status.error).toContain(blocked);
+    const compressed = (): string[] => names(archive).filter((name) => name.endsWith('.gz'));
+    expect(compressed()).toEqual(['cfn-metrics-20261121-0.jsonl.gz', 'cfn-metrics-20261121-2.jsonl.gz']);
+    rmSync(blocked, { recursive: true });
+    expect(await archiver.once()).toBe(true);
+    expect(compressed()).toHaveLength(3);
+    expect(contents(archive)['cfn-metrics-20261121-1.jsonl']).toBe(line(1));
+  });
+
   it('gets a further member for what a late writer adds', async () => {
     const { archive, append, live, open } = setup();
     live(0, line(1));

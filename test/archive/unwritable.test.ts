@@ -63,6 +63,28 @@ describe('an archive that cannot be written', () => {
     expect(archiver.status.error).toBeNull();
   });
 
+  it('a segment that cannot leave RAM keeps no other there', async ({ skip }) => {
+    if (!mayMount()) skip();
+    const { clock, directory, live, open } = setup();
+    for (const shard of [0, 1, 2]) live(shard, line(shard));
+    const { now } = clock;
+    const archiver = open({ hotRetentionMs: 60_000 });
+    expect(await archiver.once('all')).toBe(true);
+    const segments = [0, 1, 2].map((shard) => `cfn-metrics-20261121-${shard}.jsonl`);
+    expect(names(directory)).toEqual(expect.arrayContaining(segments));
+    // What something is mounted on cannot be removed.
+    const held = join(directory, segments[1]!);
+    mount('--bind', held, held);
+    onTestFinished(() => void spawnSync('umount', ['-l', held]));
+    clock.now = now + 60_000;
+    expect(await archiver.once()).toBe(false);
+    expect(archiver.status.error).toContain('EBUSY');
+    expect(names(directory).filter((name) => segments.includes(name))).toEqual([segments[1]]);
+    spawnSync('umount', [held]);
+    expect(await archiver.once()).toBe(true);
+    expect(names(directory).filter((name) => segments.includes(name))).toEqual([]);
+  });
+
   it('at the start is one line that says why', ({ skip }) => {
     if (!mayMount()) skip();
     const { archive, open } = setup();
