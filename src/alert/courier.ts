@@ -93,14 +93,15 @@ export class Courier {
     const retryAt = Math.min(memory.retryAt, now + MAX_RETRY_AFTER_MS);
     if (retryAt > now) return Math.min(nextAt, retryAt);
     memory.sentAt = memory.sentAt.filter((time) => time <= now && time > now - MINUTE_MS);
-    if (this.channel.resendMs === undefined && memory.sentAt.length >= this.#maxPerMinute) {
+    const isMirror = this.channel.resendMs !== undefined;
+    if (!isMirror && memory.sentAt.length >= this.#maxPerMinute) {
       this.#hold(messages);
       return Math.min(nextAt, memory.sentAt[0]! + MINUTE_MS);
     }
     const tries = ({ notification }: Planned): number => this.#attempts.get(notification.groupKey) ?? 0;
-    // Of an alert that has gone on to another group there are two messages.
+    // Of an alert that has gone on to another group there are two messages. A mirror's are no groups.
     const names = ({ notification: { groupKey }, told }: Planned): string[] =>
-      told.map(([fingerprint]) => `${groupKey} ${fingerprint}`);
+      told.map(([fingerprint]) => (isMirror ? fingerprint : `${groupKey} ${fingerprint}`));
     const untried = messages.filter((message) => names(message).some((name) => !tried.has(name)));
     if (untried.length === 0) return nextAt;
     const next = untried.reduce((best, message) => (tries(message) < tries(best) ? message : best));

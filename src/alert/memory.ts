@@ -92,7 +92,9 @@ export function readMemory(json: unknown): ChannelMemory {
     string,
     unknown
   >;
-  for (const [key, value] of pairs(told)) if (isTold(value)) memory.told.set(key, value);
+  for (const [key, value] of pairs(told)) {
+    if (isTold(value)) memory.told.set(key, { ...value, open: list(value.open).filter(isLabels) });
+  }
   for (const [key, value] of pairs(groups)) if (isGroup(value)) memory.groups.set(key, value);
   for (const key of list(held)) if (typeof key === 'string') memory.held.add(key);
   memory.sentAt = list(sentAt).filter(isTime);
@@ -123,10 +125,8 @@ function isTimeOrNull(value: unknown): boolean {
 
 function isTold(value: unknown): value is ToldRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { status, severity, startsAt, firingAt, at, open } = value as Record<string, unknown>;
+  const { status, severity, startsAt, firingAt, at } = value as Record<string, unknown>;
   return (
-    Array.isArray(open) &&
-    open.every(isLabels) &&
     (status === 'firing' || status === 'resolved') &&
     SEVERITIES.some((word) => word === severity) &&
     isTime(startsAt) &&
@@ -135,7 +135,7 @@ function isTold(value: unknown): value is ToldRecord {
   );
 }
 
-function isLabels(value: unknown): boolean {
+function isLabels(value: unknown): value is Labels {
   return (
     typeof value === 'object' &&
     value !== null &&

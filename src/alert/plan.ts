@@ -71,17 +71,20 @@ export function planMessages(
     const told = toldOf(memory, alert.fingerprint, now);
     const repeatMs = rule?.repeatMs ?? 0;
     const labels = groupLabels(alert, grouping);
-    const isOpenHere = told?.open.some(isSameAs(labels)) ?? false;
-    const isElsewhere = told?.status === 'firing' && !isOpenHere;
-    const need = isElsewhere ? needOfMoved(alert, silenced) : needOf(alert, silenced, told, repeatMs, now);
+    const open = told?.open ?? [];
+    const isOpenHere = open.some(isSameAs(labels));
+    const isOver = alert.status === 'resolved';
+    // Of the end hear those who heard of the beginning, wherever it has gone since.
+    const end = isOpenHere ? 'resolved' : 'none';
+    const need = isOver && open.length > 0 ? end : needOf(alert, silenced, told, repeatMs, now);
     add(labels, { candidate, need });
-    // Whom it left hears so when those whom it came to know of it: at no time it is nobody's.
-    if (alert.status === 'resolved' || isOpenHere) {
-      for (const former of told?.open ?? []) {
-        if (isSameAs(labels)(former)) continue;
+    for (const former of open) {
+      if (isSameAs(labels)(former)) continue;
+      // Whom it left hears so when those whom it came to know of it: at no time it is nobody's.
+      if (isOver || isOpenHere) {
         const over = { ...candidate, alert: overIn(former, alert, now) };
         add(former, { candidate: over, need: 'resolved', moved: alert });
-      }
+      } else add(former, { candidate, need: 'none' });
     }
     const firingAt = alert.status === 'firing' && !silenced ? (told?.firingAt ?? null) : null;
     if (firingAt !== null && (need === 'none' || need === 'held')) {
@@ -102,6 +105,8 @@ export function planMessages(
     if (dueAt > now) nextAt = Math.min(nextAt, dueAt);
     else messages.push(compose(key, labels, wanted, memory, now));
   }
+  for (const [key, { waitingSince }] of memory.groups)
+    if (waitingSince !== null && !groups.has(key)) setWaiting(memory, key, null);
   messages.sort((a, b) => byUrgency(a.notification, b.notification));
   return { messages, nextAt };
 }
@@ -185,11 +190,6 @@ export function worst(alerts: readonly NotifiedAlert[]): NotifiedAlert['severity
   return SEVERITIES.find((severity) => some.some((alert) => alert.severity === severity)) ?? 'info';
 }
 
-/** What has to be told of an alert to a group that it came to from another one, which was told of it. */
-function needOfMoved({ status }: NotifiedAlert, silenced: boolean): Need {
-  return status === 'firing' && !silenced ? 'new' : 'none';
-}
-
 /** An alert as a group that it has left is told of it. */
 function overIn(former: Labels, alert: NotifiedAlert, now: number): NotifiedAlert {
   return {
@@ -209,7 +209,7 @@ function toldIn(
   now: number,
 ): ToldRecord {
   const others = (before?.open ?? []).filter((labels) => !isSameAs(group)(labels));
-  if (moved?.status === 'firing') return { ...before!, at: now, open: others };
+  if (moved?.status === 'firing') return { ...before!, open: others };
   return toldNow(alert, before, alert.status === 'firing' ? [...others, group] : others, now);
 }
 

@@ -66,8 +66,7 @@ export class Session {
     if (this.#catalog !== undefined) return this.#catalog;
     try {
       const catalog = new Catalog(this.#archive);
-      // Now, for what describes nothing today may be the name of something that is there tomorrow.
-      for (const name of catalog.leftovers) rmSync(catalog.path(name), { force: true });
+      for (const name of catalog.leftovers) removeLeftover(catalog.path(name));
       this.#catalog = catalog;
       return catalog;
     } catch (error) {
@@ -162,4 +161,13 @@ function inUse(what: string, directory: string, lockPath: string): InUseError {
   const who = holder === undefined ? 'another process' : `process ${holder.pid} since ${holder.since}`;
   const error = new MetricsError('ERR_METRICS_DIRECTORY', `${what} ${directory} is in use by ${who}`);
   return Object.assign(error, { lockPath });
+}
+
+/** Now, for what describes nothing today may be the name of something that is there tomorrow. One that cannot go is in the way then. */
+function removeLeftover(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It is found again when its name is needed, or the archive is read the next time.
+  }
 }

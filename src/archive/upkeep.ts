@@ -49,7 +49,9 @@ export class Upkeep {
       () => this.#release(catalog, sealer),
     ];
     for (const step of steps) {
-      if (!this.#space.signal.aborted) await step().catch((error: unknown) => errors.push(error));
+      if (this.#space.signal.aborted) break;
+      // What is about all comes first: after it what is known of the archive may have to be found out anew.
+      await step().catch((error: unknown) => (isOfAll(error) ? errors.unshift(error) : errors.push(error)));
     }
     return errors;
   }
@@ -129,7 +131,7 @@ const OF_ALL: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'ENOE
 /**
  * Does something with one file after the other; one that fails holds up no other.
  *
- * @throws The first error, when it is done with all; at once one that is not about one file.
+ * @throws At once an error that is about all; else the first one, when all were tried.
  */
 async function eachOf<T>(files: readonly T[], work: (file: T) => Promise<void>): Promise<void> {
   const errors: unknown[] = [];
@@ -137,11 +139,15 @@ async function eachOf<T>(files: readonly T[], work: (file: T) => Promise<void>):
     try {
       await work(file);
     } catch (error) {
+      if (isOfAll(error)) throw error;
       errors.push(error);
-      if (OF_ALL.has((error as NodeJS.ErrnoException).code) || error instanceof ArchiveChangedError) break;
     }
   }
   throwFirst(errors);
+}
+
+function isOfAll(error: unknown): boolean {
+  return OF_ALL.has((error as NodeJS.ErrnoException).code) || error instanceof ArchiveChangedError;
 }
 
 /** A copy under a name that no compressed segment has. */

@@ -207,6 +207,9 @@ rules:
       'critical firing: agent-1 critical',
       'warning resolved: agent-1 warning',
     ]);
+    // What got better is told there when it would be repeated, and is the others' until then.
+    expect(await next(75, 1)).toEqual([]);
+    clock.now += 300_000;
     expect(await next(75, 75)).toEqual([
       'warning firing: agent-1 warning,agent-2 warning',
       'critical resolved: agent-1 critical',
@@ -230,6 +233,57 @@ rules:
     expect(alerter.alerts()).toEqual([]);
   });
 
+  it('wait for one that has left, and that nobody else knows of yet', async () => {
+    const { open, emit, channel, clock } = await setup(
+      BY_SEVERITY.replace('interval: 0s', 'interval: 1m').replace(
+        'warning:',
+        'info: { above: 50 }, warning:',
+      ),
+    );
+    const alerter = await open();
+    const next = async (seconds: number, ...values: number[]): Promise<string[]> => {
+      clock.now += seconds * 1000;
+      for (const [i, value] of values.entries()) emit({ value, agent: `agent-${i + 1}` });
+      await alerter.round();
+      return groups(channel);
+    };
+    await next(0, 75, 75);
+    expect(await next(290, 75, 75, 55)).toEqual(['info firing: agent-3 info']);
+    // 2 got better, and is due in a group that was just told something
+    expect(await next(15, 95, 55, 55)).toEqual(['critical firing: agent-1 critical']);
+    expect(await next(30, 95, 55, 55)).toEqual([]);
+    expect(await next(30, 95, 55, 55)).toEqual([
+      'info firing: agent-2 info',
+      'warning resolved: agent-2 warning,agent-1 warning',
+    ]);
+  });
+
+  it('of two which know of an alert both hear that it is over, whichever is told first', async () => {
+    const { open, emit, channel, clock } = await setup(BY_SEVERITY.replace('interval: 0s', 'interval: 1m'));
+    const alerter = await open();
+    const next = async (seconds: number, value: number): Promise<string[]> => {
+      clock.now += seconds * 1000;
+      emit({ value });
+      await alerter.round();
+      return groups(channel);
+    };
+    expect(await next(0, 95)).toEqual(['critical firing: agent-1 critical']);
+    await next(270, 95);
+    expect(await next(30, 95)).toEqual(['critical firing: agent-1 critical']);
+    clock.now += 299_000;
+    expect(await next(1, 75)).toEqual([
+      'warning firing: agent-1 warning',
+      'critical resolved: agent-1 critical',
+    ]);
+    expect(await next(15, 95)).toEqual(['critical firing: agent-1 critical']);
+    expect(await next(10, 1)).toEqual([]);
+    expect(await next(60, 1)).toEqual([
+      'critical resolved: agent-1 critical',
+      'warning resolved: agent-1 warning',
+    ]);
+    expect(alerter.alerts()).toEqual([]);
+  });
+
   it('that are made by something else from now on: the former one hears that its alerts are over', async () => {
     const { open, emit, channel, clock } = await setup(BY_SEVERITY);
     const alerter = await open();
@@ -237,7 +291,7 @@ rules:
     await alerter.round();
     expect(groups(channel)).toEqual(['warning firing: agent-1 warning']);
     await alerter.reload(await readAlerts(BY_SEVERITY.replace('[severity]', '[alertname]'), 'rules.yaml'));
-    clock.now += 30_000;
+    clock.now += 300_000;
     emit({ value: 75 });
     await alerter.round();
     expect(groups(channel)).toEqual(['all firing: agent-1 warning', 'warning resolved: agent-1 warning']);

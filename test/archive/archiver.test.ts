@@ -225,6 +225,20 @@ describe('a segment', () => {
     expect(contents(archive)['cfn-metrics-20261121-1.jsonl']).toBe(line(1));
   });
 
+  it('that cannot be compressed does not hide that another one vanished', async () => {
+    const { archive, clock, live, open } = setup({ finishMs: 3_600_000 });
+    for (const shard of [0, 1, 2]) live(shard, line(shard));
+    const name = (shard: number) => `cfn-metrics-20261121-${shard}.jsonl`;
+    const archiver = open();
+    await archiver.once('all');
+    mkdirSync(join(archive, `${name(0)}.gz.tmp`));
+    rmSync(join(archive, name(1)));
+    clock.now += 3_600_000;
+    for (let i = 0; i < 3; i += 1) expect(await archiver.once()).toBe(false);
+    expect(names(archive)).toEqual(expect.arrayContaining([name(0), `${name(1)}.gz`, `${name(2)}.gz`]));
+    expect(contents(archive)).toMatchObject({ [name(0)]: line(0), [name(1)]: line(1), [name(2)]: line(2) });
+  });
+
   it('gets a further member for what a late writer adds', async () => {
     const { archive, append, live, open } = setup();
     live(0, line(1));
