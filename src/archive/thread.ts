@@ -19,11 +19,8 @@ export type Answer =
   | { readonly result: Packed | SegmentSummary }
   | { readonly error: Pick<NodeJS.ErrnoException, 'message' | 'code' | 'errno' | 'syscall' | 'path'> };
 
-/**
- * A thread without work ends after this time, and its memory is free again; but for some 6 KiB that Node 20 keeps of each, so
- * that one which is needed again and again, where segments are small, had better stay.
- */
-const IDLE_MS = 60_000;
+/** A thread without work ends after this time, and its memory is free again. */
+const IDLE_MS = 1000;
 
 /** A thread that compresses and reads back, one file at a time: the event loop of the process has no part in it. */
 export class Thread {
