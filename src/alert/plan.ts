@@ -72,14 +72,15 @@ export function planMessages(
     const repeatMs = rule?.repeatMs ?? 0;
     const labels = groupLabels(alert, grouping);
     const open = told?.open ?? [];
-    const isOpenHere = open.some(isSameAs(labels));
+    const isThis = isSameAs(labels);
+    const isOpenHere = open.some(isThis);
     const isOver = alert.status === 'resolved';
     // Of the end hear those who heard of the beginning, wherever it has gone since.
     const end = isOpenHere ? 'resolved' : 'none';
     const need = isOver && open.length > 0 ? end : needOf(alert, silenced, told, repeatMs, now);
     add(labels, { candidate, need });
     for (const former of open) {
-      if (isSameAs(labels)(former)) continue;
+      if (isThis(former)) continue;
       // Whom it left hears so when those whom it came to know of it: at no time it is nobody's.
       if (isOver || isOpenHere) {
         const over = { ...candidate, alert: overIn(former, alert, now) };
@@ -208,7 +209,8 @@ function toldIn(
   before: ToldRecord | undefined,
   now: number,
 ): ToldRecord {
-  const others = (before?.open ?? []).filter((labels) => !isSameAs(group)(labels));
+  const isThis = isSameAs(group);
+  const others = (before?.open ?? []).filter((labels) => !isThis(labels));
   if (moved?.status === 'firing') return { ...before!, open: others };
   return toldNow(alert, before, alert.status === 'firing' ? [...others, group] : others, now);
 }

@@ -1,7 +1,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readAlerts } from '../../src/alert/index.js';
+import { type Alerter, readAlerts } from '../../src/alert/index.js';
 import { changeSilences } from '../../src/alert/silence-file.js';
 import { NOON, Recorder, setup } from './support.js';
 
@@ -193,15 +193,24 @@ rules:
       return `${groupLabels['severity'] ?? 'all'} ${status}: ${agents.join()}`;
     });
 
+  /** Lets time pass, in which each agent stores a value, and gives what was told then. */
+  const after = async (
+    { clock, emit, channel }: Awaited<ReturnType<typeof setup>>,
+    alerter: Alerter,
+    seconds: number,
+    values: readonly number[],
+  ): Promise<string[]> => {
+    clock.now += seconds * 1000;
+    for (const [i, value] of values.entries()) emit({ value, agent: `agent-${i + 1}` });
+    await alerter.round();
+    return groups(channel);
+  };
+
   it('by a label that changes: whom an alert left hears that it is over, when the others know of it', async () => {
-    const { open, emit, channel, clock } = await setup(BY_SEVERITY);
+    const test = await setup(BY_SEVERITY);
+    const { open, clock } = test;
     let alerter = await open();
-    const next = async (...values: number[]): Promise<string[]> => {
-      clock.now += 30_000;
-      for (const [i, value] of values.entries()) emit({ value, agent: `agent-${i + 1}` });
-      await alerter.round();
-      return groups(channel);
-    };
+    const next = (...values: number[]) => after(test, alerter, 30, values);
     expect(await next(75, 1)).toEqual(['warning firing: agent-1 warning']);
     expect(await next(95, 1)).toEqual([
       'critical firing: agent-1 critical',
@@ -234,19 +243,14 @@ rules:
   });
 
   it('wait for one that has left, and that nobody else knows of yet', async () => {
-    const { open, emit, channel, clock } = await setup(
+    const test = await setup(
       BY_SEVERITY.replace('interval: 0s', 'interval: 1m').replace(
         'warning:',
         'info: { above: 50 }, warning:',
       ),
     );
-    const alerter = await open();
-    const next = async (seconds: number, ...values: number[]): Promise<string[]> => {
-      clock.now += seconds * 1000;
-      for (const [i, value] of values.entries()) emit({ value, agent: `agent-${i + 1}` });
-      await alerter.round();
-      return groups(channel);
-    };
+    const alerter = await test.open();
+    const next = (seconds: number, ...values: number[]) => after(test, alerter, seconds, values);
     await next(0, 75, 75);
     expect(await next(290, 75, 75, 55)).toEqual(['info firing: agent-3 info']);
     // 2 got better, and is due in a group that was just told something
@@ -259,14 +263,10 @@ rules:
   });
 
   it('of two which know of an alert both hear that it is over, whichever is told first', async () => {
-    const { open, emit, channel, clock } = await setup(BY_SEVERITY.replace('interval: 0s', 'interval: 1m'));
-    const alerter = await open();
-    const next = async (seconds: number, value: number): Promise<string[]> => {
-      clock.now += seconds * 1000;
-      emit({ value });
-      await alerter.round();
-      return groups(channel);
-    };
+    const test = await setup(BY_SEVERITY.replace('interval: 0s', 'interval: 1m'));
+    const { clock } = test;
+    const alerter = await test.open();
+    const next = (seconds: number, value: number) => after(test, alerter, seconds, [value]);
     expect(await next(0, 95)).toEqual(['critical firing: agent-1 critical']);
     await next(270, 95);
     expect(await next(30, 95)).toEqual(['critical firing: agent-1 critical']);
