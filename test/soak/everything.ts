@@ -210,7 +210,8 @@ function sample(
   appendFileSync(csv, `${csvRow(moment)}\n`);
   if (moments.length % PRINT_EVERY !== 1) return;
   const shown = PROCESSES.map((name) => {
-    const { live, rss, descriptors } = processes[name];
+    const { rss, descriptors } = processes[name];
+    const live = moments.findLast((each) => each.processes[name].live !== undefined)?.processes[name].live;
     return `${name} ${show(live)}/${show(rss)} ${descriptors ?? '-'}`;
   });
   say(

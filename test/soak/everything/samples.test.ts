@@ -1,5 +1,8 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { csvHead, csvRow, type Moment, momentsIn, PROCESSES } from './samples.js';
+import { temporaryDirectory } from '../../support/directory.js';
+import { csvHead, csvRow, measureProcesses, type Moment, momentsIn, PROCESSES } from './samples.js';
 
 it('a run is read from its file as it was written, what was not measured included', () => {
   const process = {
@@ -25,4 +28,14 @@ it('a run is read from its file as it was written, what was not measured include
     moments,
   );
   expect(momentsIn(`${csvHead()}\n`)).toEqual([]);
+});
+
+it('what a process measured of itself counts once', () => {
+  const probes = join(temporaryDirectory(), 'probes');
+  mkdirSync(probes);
+  const measure = () => measureProcesses({ pid: process.pid, companions: {} }, probes).up;
+  expect(measure()).toMatchObject({ live: undefined, outside: undefined, lasting: undefined });
+  writeFileSync(join(probes, String(process.pid)), `${2 ** 20} ${3 * 2 ** 20} ${2 ** 22}`);
+  expect(measure()).toMatchObject({ live: 1, outside: 3, lasting: 4, rss: expect.any(Number) as number });
+  expect(measure()).toMatchObject({ live: undefined, outside: undefined, lasting: undefined });
 });

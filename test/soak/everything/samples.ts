@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { usage } from '../fleet.js';
 
@@ -7,11 +7,11 @@ export const PROCESSES = ['analyzer', 'alerter', 'archiver', 'prometheus', 'up']
 
 /** What is measured of each process. */
 export interface ProcessSample {
-  /** In use after a garbage collection, in MiB. */
+  /** In use after a garbage collection, in MiB; this and the next two every half minute. */
   readonly live: number | undefined;
   /** Written to outside of V8's heap: by libraries, for buffers and stacks; in MiB. */
   readonly outside: number | undefined;
-  /** Written to, but for V8's room for new objects, in MiB. */
+  /** Written to after a garbage collection that gave back what V8 does not need, in MiB. */
   readonly lasting: number | undefined;
   /** Resident, in MiB. */
   readonly rss: number | undefined;
@@ -76,11 +76,12 @@ export function measureDirectory(directory: string): { mebibytes: number; files:
   return { mebibytes: (blocks * 512) / 2 ** 20, files };
 }
 
-/** What the probe wrote, in MiB; nothing where it has not yet. */
+/** What the probe wrote, in MiB, once; nothing where it has not since. */
 function probed(path: string): number[] {
   try {
     const text = readFileSync(path, 'utf8');
-    return text === '' ? [] : text.split(' ').map((bytes) => Number(bytes) / 2 ** 20);
+    unlinkSync(path);
+    return text.split(' ').map((bytes) => Number(bytes) / 2 ** 20);
   } catch {
     return [];
   }

@@ -17,8 +17,8 @@ export interface Judged {
 
 /** Within it the archiver is at rest at least once, and everyone collects garbage several times. */
 const SPAN_SECONDS = 300;
-/** Between two measurements. */
-const INTERVAL_SECONDS = 10;
+/** Between two measurements of memory. */
+const INTERVAL_SECONDS = 30;
 
 /** How memory of all companions, and the rest, grows, as one run or several together say. */
 export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): Judged[] {
