@@ -34,6 +34,11 @@ export interface Analysis {
   readonly mixed: readonly string[];
   /** Records that counted. */
   readonly records: number;
+  /**
+   * Records left out because they were more than a minute ahead of `now`, whatever metrics and agents were asked for;
+   * absent where there was no `since` or `now`, or an `until`.
+   */
+  readonly ahead?: number | undefined;
   /** Records that writers could not store and reported in this time, whatever metrics and agents were asked for. */
   readonly dropped: number;
 }
@@ -92,6 +97,7 @@ export class Analyzer implements RecordSink {
   readonly #memory: Memory;
   readonly #dropped: Aggregate;
   #records = 0;
+  #ahead = 0;
   #earliest = Infinity;
   #latest = -Infinity;
 
@@ -108,17 +114,23 @@ export class Analyzer implements RecordSink {
 
   /** Takes a record; one that was not asked for changes nothing. */
   add(record: MetricRecord): void {
-    const { since, until } = this.#query;
-    if (record.time >= since && record.time < until) this.#add(record);
+    if (this.#isAskedFor(record.time)) this.#add(record);
   }
 
   /** Takes a record that is a time and a value of a series; one that was not asked for changes nothing. */
   point(series: RecordSeries, time: number, value: number): void {
-    const { since, until } = this.#query;
-    if (time < since || time >= until) return;
+    if (!this.#isAskedFor(time)) return;
     const group = this.#known.get(series);
     if (group !== undefined && group.point(time, value)) this.#count(time);
     else this.#learn(series, this.#add(recordOf(series, time, value)));
+  }
+
+  #isAskedFor(time: number): boolean {
+    const { since, until, latest } = this.#query;
+    if (time < since || time >= until) return false;
+    if (time <= latest) return true;
+    this.#ahead += 1;
+    return false;
   }
 
   #learn(series: RecordSeries, group: Series | undefined): void {
@@ -152,7 +164,7 @@ export class Analyzer implements RecordSink {
 
   /** The statistics of all records so far. More may be added afterwards. */
   analysis(): Analysis {
-    const { since, until, now, top, over } = this.#query;
+    const { since, until, now, latest, top, over } = this.#query;
     const from = Number.isFinite(since) ? since : this.#earliest;
     const open = Number.isFinite(since) ? Math.max(this.#latest, now) : this.#latest;
     const to = Number.isFinite(until) ? until : open;
@@ -167,6 +179,7 @@ export class Analyzer implements RecordSink {
       ...(over !== undefined && { over: countOver(series.flat(), over.limit, over.by) }),
       mixed: this.#metrics.filter(([, groups]) => groups.kinds > 1).map(([metric]) => metric),
       records: this.#records,
+      ...(latest !== Infinity && { ahead: this.#ahead }),
       dropped: this.#dropped.statistics(asked(undefined)).sum ?? 0,
     };
   }

@@ -13,6 +13,8 @@ export interface Query {
   readonly until: number;
   /** -Infinity where it is not known. */
   readonly now: number;
+  /** The last time that is not too far ahead of the clock; Infinity where that does not matter. */
+  readonly latest: number;
   readonly metrics: readonly string[] | undefined;
   /** Agents in stored form. */
   readonly agents: ReadonlySet<string> | undefined;
@@ -32,6 +34,9 @@ export type QueryKey =
   | { readonly kind: 'shard'; readonly shardOf: (record: MetricRecord) => number }
   | { readonly kind: 'attribute'; readonly name: string };
 
+/** How far ahead of the clock a record may be: more is no delay, but a clock that was put back. */
+export const MAX_AHEAD_MS = 60_000;
+
 const ATTRIBUTE = 'attr:';
 const DEFAULT_MEMORY = 256 * 2 ** 20;
 const LEAST_MEMORY = 2 ** 20;
@@ -47,10 +52,13 @@ export function readQuery(options: AnalyzeOptions): Query {
     if (typeof pattern !== 'string') refuse(`metrics must be patterns, got ${shown(pattern)}`);
   }
   const { top, over } = options;
+  const now = timeOption('now', options.now);
+  const open = options.since !== undefined && options.until === undefined;
   return {
     since,
     until,
-    now: timeOption('now', options.now) ?? -Infinity,
+    now: now ?? -Infinity,
+    latest: open && now !== undefined ? now + MAX_AHEAD_MS : Infinity,
     metrics: options.metrics && [...options.metrics],
     agents: options.agents && new Set(options.agents.map(readAgent)),
     keys: [...new Set(options.groupBy)].flatMap((key) => readKey(key, options.shardOf)),

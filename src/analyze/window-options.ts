@@ -1,7 +1,7 @@
 import { MetricsError } from '../errors.js';
 import { integerOption } from '../options.js';
 import type { AnalyzeOptions, GroupKey } from './options.js';
-import { type Query, type QueryKey, readQuery } from './query.js';
+import { MAX_AHEAD_MS, type Query, type QueryKey, readQuery } from './query.js';
 
 /**
  * What a `Window` can be told; every field is optional.
@@ -116,7 +116,7 @@ export function readWindowOptions(options: WindowOptions): WindowSettings {
       min: SECOND_MS,
       max: 366 * DAY_MS,
     }),
-    maxAheadMs: integerOption('maxAheadMs', options.maxAheadMs, 60_000, { min: 0, max: 3_600_000 }),
+    maxAheadMs: integerOption('maxAheadMs', options.maxAheadMs, MAX_AHEAD_MS, { min: 0, max: 3_600_000 }),
     now: options.now ?? Date.now,
   };
 }

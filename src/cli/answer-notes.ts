@@ -7,7 +7,7 @@ import { visible } from './text.js';
 /** What stands below the table: what it is of, and what one must know of it. */
 export function notes(answer: Answer): string[] {
   const { analysis, counts } = answer;
-  const { groups, over = [], mixed, records, dropped } = analysis;
+  const { groups, over = [], mixed, records, ahead = 0, dropped } = analysis;
   const { files, torn, foreign, unreadable } = counts;
   const skipped = torn + foreign;
   const details = skipped === 0 ? '' : ` (${torn} torn, ${foreign} foreign)`;
@@ -17,6 +17,11 @@ export function notes(answer: Answer): string[] {
       `${formatNumber(dropped)} dropped by writers`,
   ];
   if (unreadable.length > 0) lines.push(`${counted(unreadable.length, 'file')} not read whole; see above`);
+  if (ahead > 0) {
+    lines.push(
+      `${counted(ahead, 'record')} more than a minute ahead of this clock, left out; --until takes them`,
+    );
+  }
   const nan = groups.reduce((total, group) => total + group.nan, 0);
   if (nan > 0) lines.push(`${counted(nan, 'value')} NaN, counted nowhere else`);
   if (mixed.length > 0) {

@@ -46,7 +46,7 @@ export interface PlainAnswer extends Pick<Answer, 'analysis' | 'directory'> {
 
 /** One JSON object on one line. */
 export function answerAsJson({ analysis, counts, directory }: PlainAnswer): string {
-  const { since, until, groups, over, mixed, records, dropped } = analysis;
+  const { since, until, groups, over, mixed, records, ahead, dropped } = analysis;
   const { torn, foreign, files, unreadable } = counts;
   const answer = {
     since,
@@ -59,6 +59,7 @@ export function answerAsJson({ analysis, counts, directory }: PlainAnswer): stri
     skipped: torn + foreign,
     torn,
     foreign,
+    ahead,
     dropped,
     files,
     unreadable,

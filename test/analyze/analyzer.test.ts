@@ -142,6 +142,25 @@ describe('the window', () => {
       records: 3,
     });
   });
+
+  it('that goes on until now is not stretched by what is more than a minute ahead of it', () => {
+    const since = NOON - 10_000;
+    const times = [NOON - 1, NOON + 60_000, NOON + 60_001, NOON + 3_600_000];
+    const records = times.map((time) => record({ time, type: 'counter' }));
+    records.push(record({ time: NOON + 3_600_000, metric: 'other' }));
+    expect(analyze(records, { since, now: NOON, metrics: ['m'] })).toMatchObject({
+      records: 2,
+      ahead: 3,
+      until: '2026-11-21T12:01:00.000Z',
+      groups: [{ sum: 2, rate: 2 / 70 }],
+    });
+    expect(analyze(records.slice(0, 1), { since, now: NOON })).toMatchObject({ ahead: 0, records: 1 });
+    for (const options of [{ since }, { now: NOON }, { since, now: NOON, until: NOON + 3_600_001 }]) {
+      const answer = analyze(records, options);
+      expect(answer.records).toBe(5);
+      expect(answer).not.toHaveProperty('ahead');
+    }
+  });
 });
 
 describe('filters', () => {

@@ -177,6 +177,20 @@ describe('analyze', () => {
     );
   });
 
+  it('says what is ahead of the clock, and left out', () => {
+    const directory = temporaryDirectory();
+    const now = Date.now();
+    store(directory, 0, [{ time: now - 1000 }, { time: now + 7_200_000 }, { time: now + 7_200_001 }]);
+    const notes = (...args: string[]): string => cli(['analyze', '--dir', directory, ...args]).stdout;
+    const left = '2 records more than a minute ahead of this clock, left out; --until takes them';
+    expect(notes('--since', '1m').split('\n')).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^1 record in 1 file,/), left]),
+    );
+    expect(JSON.parse(notes('--since', '1m', '--json'))).toMatchObject({ records: 1, ahead: 2 });
+    expect(notes()).not.toContain('ahead');
+    expect(notes('--since', '1m', '--until', new Date(now + 7_300_000).toISOString())).toContain('3 records');
+  });
+
   it('of an empty directory says where it looked', () => {
     const directory = temporaryDirectory();
     expect(cli(['analyze', '--dir', directory])).toEqual({

@@ -1,12 +1,10 @@
 import { statSync } from 'node:fs';
+import { MAX_AHEAD_MS } from '../../analyze/query.js';
 import { userId } from '../../store/directory.js';
 import { counted, formatBytes, formatDuration } from '../format.js';
 import { cureForUsers, mayCreate } from './directory.js';
 import { type Finding, ok, problem, warning } from './finding.js';
 import type { LiveFile } from './live-file.js';
-
-/** How far ahead of this clock a record may be before clocks are at odds. */
-const AHEAD_MS = 60_000;
 
 /** Whether the shards are there, whole, writable, and nobody else's. */
 export function shardFindings(
@@ -115,7 +113,7 @@ function strayFindings(shards: number, files: readonly LiveFile[]): Finding[] {
 }
 
 function clockFindings(files: readonly LiveFile[], now: number): Finding[] {
-  const ahead = files.filter(({ lastTime = now }) => lastTime > now + AHEAD_MS);
+  const ahead = files.filter(({ lastTime = now }) => lastTime > now + MAX_AHEAD_MS);
   if (ahead.length === 0) return [];
   const most = Math.max(...ahead.map(({ lastTime = now }) => lastTime - now));
   return [
