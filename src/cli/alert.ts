@@ -1,6 +1,5 @@
 import type { ChannelContext } from '../alert/channels/config.js';
 import { createAlerter } from '../alert/create-alerter.js';
-import { shown } from '../options.js';
 import { MetricsError } from '../errors.js';
 import { listAlerts } from './alert/list.js';
 import { logEvent } from './alert/log.js';
@@ -79,10 +78,7 @@ async function alert(args: readonly string[]): Promise<number> {
   const modes = MODES.filter((mode) => flags[mode] !== false && flags[mode] !== undefined);
   if (modes.length > 1) throw bad(`--${modes[0]!} and --${modes[1]!} exclude each other`);
   const settings = await readSettings({ ...flags, alertState: flags.state });
-  const intervalMs = parseDuration('--interval', flags.interval);
-  if (intervalMs !== undefined && (intervalMs < 1000 || intervalMs > 3_600_000)) {
-    throw bad(`--interval must be from 1s to 1h, got ${shown(flags.interval)}`);
-  }
+  const intervalMs = parseDuration('--interval', flags.interval, ['1s', '1h']);
   const file = await RulesFile.find(flags.rules);
   if (flags.check) return check(file);
   const rules = await file.read();

@@ -2,7 +2,7 @@ import { createArchiver, type Archiver } from '../archive/archiver.js';
 import type { ArchiverOptions } from '../archive/options.js';
 import type { DeletionPlan } from '../archive/plan.js';
 import { MetricsError } from '../errors.js';
-import { parseDuration } from './archive/amounts.js';
+import { LONGEST_TIMER, parseDuration } from './archive/amounts.js';
 import { isReady, serveHealth } from './archive/health.js';
 import { commandHook } from './archive/hook.js';
 import { INSPECTIONS } from './archive/inspect.js';
@@ -100,7 +100,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (flags['before-delete-timeout'] !== undefined && flags['before-delete'] === undefined) {
     throw bad('--before-delete-timeout belongs to --before-delete');
   }
-  const timeoutMs = parseDuration('--timeout', flags.timeout) ?? DEFAULT_TIMEOUT_MS;
+  const timeoutMs = parseDuration('--timeout', flags.timeout, ['1ms', LONGEST_TIMER]) ?? DEFAULT_TIMEOUT_MS;
   const settings = await readSettings(flags);
   const options = archiverOptions(flags, settings);
   const { syncInterval, healthPort } = settings.archive;
@@ -173,7 +173,7 @@ function archiverOptions(flags: Flags, settings: Settings): ArchiverOptions {
   const { archive, syncInterval, rotate, retentionDays, maxArchiveBytes, hotRetention, maxHotBytes } =
     settings.archive;
   const intervalMs = syncInterval.value;
-  const finishMs = parseDuration('--finish-after', flags['finish-after']);
+  const finishMs = parseDuration('--finish-after', flags['finish-after'], ['0s', LONGEST_TIMER]);
   return {
     archive: archive.value,
     directory: namedDirectory(settings),
@@ -183,11 +183,14 @@ function archiverOptions(flags: Flags, settings: Settings): ArchiverOptions {
     maxArchiveBytes: maxArchiveBytes.value,
     hotRetentionMs: hotRetention.value,
     maxHotBytes: maxHotBytes.value,
-    hotFloorMs: parseDuration('--hot-floor', flags['hot-floor']),
+    hotFloorMs: parseDuration('--hot-floor', flags['hot-floor'], ['0s', LONGEST_TIMER]),
     // What is finished is looked for as often as it can become so.
     tickMs: Math.max(10, Math.min(5000, intervalMs, finishMs ?? 5000)),
     beforeDelete: flags['before-delete'] && commandHook(flags['before-delete']),
-    beforeDeleteTimeoutMs: parseDuration('--before-delete-timeout', flags['before-delete-timeout']),
+    beforeDeleteTimeoutMs: parseDuration('--before-delete-timeout', flags['before-delete-timeout'], [
+      '1ms',
+      LONGEST_TIMER,
+    ]),
     onEvent: (event) => logEvent(event, flags.json),
   };
 }

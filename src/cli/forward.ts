@@ -3,7 +3,7 @@ import { createForwarder, type Forwarder } from '../forward/forwarder.js';
 import type { ForwarderOptions } from '../forward/options.js';
 import { FORWARDER_GAUGE_RULES, type ForwarderGaugeRule } from '../forward/options.js';
 import { shown } from '../options.js';
-import { parseDuration } from './archive/amounts.js';
+import { LONGEST_TIMER, parseDuration } from './archive/amounts.js';
 import { type Command, type FlagValues, parseFlags } from './command.js';
 import { loadConfig } from './config.js';
 import { complain } from './failure.js';
@@ -100,7 +100,7 @@ const FLUSH_MS = 10_000;
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   if (flags.check && flags.once) throw bad('--check and --once exclude each other');
-  const limitMs = parseDuration('--timeout', flags.timeout);
+  const limitMs = parseDuration('--timeout', flags.timeout, ['0s', LONGEST_TIMER]);
   const settings = await readSettings({ dir: flags.dir });
   const config = readForwardConfig(await loadConfig(process.cwd()));
   const names = [...new Set(flags.to ?? config.to ?? [])];

@@ -217,6 +217,10 @@ describe('alert list and alert silence', () => {
     [['silence', 'add', '--match', 'a=b', '--comment', 'c'], 'needs --for'],
     [['silence', 'expire', 'nothing'], 'there is no silence "nothing"'],
     [['--once', '--check'], '--once and --check exclude each other'],
+    [
+      ['silence', 'add', '--match', 'agent=7', '--for', '9999999d', '--comment', 'c'],
+      '--for must be from 1ms to 3650d, got "9999999d"',
+    ],
     [['--interval', '10ms'], '--interval must be from 1s to 1h, got "10ms"'],
     [['--rules', 'missing.yaml', '--once'], 'missing.yaml cannot be read: ENOENT'],
     [['test'], 'alert test needs a file of tests'],

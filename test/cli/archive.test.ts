@@ -313,11 +313,14 @@ describe('archive, once', () => {
 
   it.each([
     [['--interval', '5'], '--interval must be a time such as 30s, 5m or 1h30m, got "5"'],
+    [['--interval', '9ms'], '--interval must be from 10ms to 24d, got "9ms"'],
+    [['--interval', '25d'], '--interval must be from 10ms to 24d, got "25d"'],
     [['--rotate', 'weekly'], '--rotate must be daily, hourly or a size such as 64MiB, got "weekly"'],
     [['--max-archive-bytes', '0'], '--max-archive-bytes must be a size such as 512MiB or 1G, got "0"'],
     [['--retention-days', '1.5'], '--retention-days must be a whole number from 1 to 100000, got "1.5"'],
     [['--once', '--timeout', '5s'], '--timeout belongs to --sync-now and --rotate-now'],
     [['--sync-now', '--timeout', '5'], '--timeout must be a time such as 30s, 5m or 1h30m, got "5"'],
+    [['--sync-now', '--timeout', '0s'], '--timeout must be from 1ms to 24d, got "0s"'],
     [['--before-delete-timeout', '5s'], '--before-delete-timeout belongs to --before-delete'],
     [['--health-port', '65536'], '--health-port must be a whole number from 1 to 65535, got "65536"'],
     [['--once', '--dry-run'], '--once and --dry-run exclude each other'],

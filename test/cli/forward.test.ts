@@ -154,6 +154,8 @@ describe('forward refuses', () => {
     [['--to', 'datadog', '--tenant', 'x'], '--tenant means nothing to datadog'],
     [['--to', 'otlp', '--per', 'x'], '--per must be agent or host, got "x"'],
     [['--to', 'otlp', '--interval', '1'], 'interval must be a time such as 30s, 5m or 1h30m, got "1"'],
+    [['--to', 'otlp', '--interval', '2h'], 'interval must be from 100ms to 1h, got "2h"'],
+    [['--to', 'otlp', '--timeout', '25d'], '--timeout must be from 0s to 24d, got "25d"'],
     [['--to', 'otlp', '--gauge', 'a=p99'], '--gauge must be METRIC=mean|sum|min|max|last, got "p99"'],
     [['--to', 'otlp', '--raw', '--per', 'host'], 'raw and perAgent: false exclude each other'],
     [['--to', 'otlp', '--check', '--once'], '--check and --once exclude each other'],

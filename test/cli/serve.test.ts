@@ -74,7 +74,7 @@ describe('cfn-metrics serve --answers', () => {
     for (const [text, error] of [
       ['?top=many', 'top must be a whole number from 1 to 1000000, got "many"'],
       ['?group-by=shard', 'group-by must list metric or agent, got "shard"'],
-      ['?window=2m', 'lengthMs must be a whole number from 1 to 60000, got 120000'],
+      ['?window=2m', 'window must be from 1ms to 60s, got "2m"'],
       ['?since=yesterdayish', 'since "yesterdayish" is no time'],
       ['?metrics=x', 'there is no "metrics"; there are window, since'],
     ] as const) {

@@ -275,8 +275,8 @@ describe('what goes wrong in a simulation', () => {
       'metrics are both on and off: --metrics, --metrics-enabled, --no-metrics',
     ],
     [['--messages-per-second', '0'], '--messages-per-second must be a number from 0.001 to 1000, got "0"'],
-    [['--report-every', '1ms'], '--report-every must be at least 10 ms, got "1ms"'],
-    [['--task-cpu', '2h'], '--task-cpu must be at most 60 s, got "2h"'],
+    [['--report-every', '1ms'], '--report-every must be from 10ms to 24d, got "1ms"'],
+    [['--task-cpu', '2h'], '--task-cpu must be from 0s to 60s, got "2h"'],
     [['--node-processes', '0'], '--node-processes must be a whole number from 1 to 1000, got "0"'],
     [['--json', '--quiet'], '--json and --quiet exclude each other'],
   ])('%j is bad usage', (args, message) => {

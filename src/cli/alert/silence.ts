@@ -13,6 +13,8 @@ import { visible } from '../text.js';
 
 const MAX_MATCHERS = 20;
 const MAX_TEXT = 500;
+/** Longer is no silence, but a rule that nobody needs. */
+const LONGEST_SILENCE = '3650d';
 
 /** `alert silence add|list|expire`. */
 export async function silenceCommand(
@@ -59,8 +61,8 @@ async function add(state: string, { match = [], for: length, author, comment }: 
     }
     return matcher;
   });
-  const ms = parseDuration('--for', length);
-  if (ms === undefined || ms <= 0) throw bad('alert silence add needs --for, a time such as 30m or 2h');
+  const ms = parseDuration('--for', length, ['1ms', LONGEST_SILENCE]);
+  if (ms === undefined) throw bad('alert silence add needs --for, a time such as 30m or 2h');
   if (comment === undefined || comment.length > MAX_TEXT) throw bad('alert silence add needs --comment: why');
   const now = Date.now();
   const silence: Silence = {

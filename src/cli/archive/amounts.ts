@@ -1,6 +1,9 @@
 import { MetricsError } from '../../errors.js';
 import { shown } from '../../options.js';
 
+/** The longest time that a timer can be set to, in whole days. */
+export const LONGEST_TIMER = '24d';
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 const BYTES = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])i?B?|B)?$/i;
@@ -9,12 +12,23 @@ const BYTE_UNITS = 'KMGT';
 /**
  * Reads a length of time, such as `5m` or `1h30m`.
  *
+ * @param range - The shortest and the longest that are allowed, as they are written.
  * @returns Milliseconds; undefined where the flag was not given.
  */
-export function parseDuration(flag: string, text: unknown): number | undefined {
+export function parseDuration(
+  flag: string,
+  text: unknown,
+  range?: readonly [string, string],
+): number | undefined {
   if (text === undefined) return undefined;
   if (typeof text !== 'string' || !DURATION.test(text))
     throw bad(`${flag} must be a time such as 30s, 5m or 1h30m, got ${shown(text)}`);
+  const ms = durationOf(text);
+  if (range === undefined || (ms >= durationOf(range[0]) && ms <= durationOf(range[1]))) return ms;
+  throw bad(`${flag} must be from ${range[0]} to ${range[1]}, got ${shown(text)}`);
+}
+
+function durationOf(text: string): number {
   let ms = 0;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
     ms += Number(amount) * UNIT_MS[unit!]!;

@@ -2,7 +2,7 @@ import { type Rotation, ROTATIONS } from '../../archive/rotation.js';
 import { shown } from '../../options.js';
 import type { ConfigFile } from '../config.js';
 import { bad, firstGiven, type Given, type Setting } from '../setting.js';
-import { parseBytes, parseCount, parseDuration, readBytes } from './amounts.js';
+import { LONGEST_TIMER, parseBytes, parseCount, parseDuration, readBytes } from './amounts.js';
 import { defaultArchive } from './location.js';
 
 /** A setting, and how people write its value. */
@@ -76,7 +76,10 @@ export function readArchiveSettings(
     if (given === undefined) return { ...none, source: 'default' };
     return { value: parse(given), shown: written(given.value), source: given.source };
   };
-  const time = ({ name, value }: Given): number => parseDuration(name, value) as number;
+  const time =
+    (least: string, most: string) =>
+    ({ name, value }: Given): number =>
+      parseDuration(name, value, [least, most]) as number;
   const bytes = ({ name, value }: Given): number | undefined => parseBytes(name, value);
   const count =
     (min: number, max: number) =>
@@ -88,7 +91,7 @@ export function readArchiveSettings(
       value: directory,
       shown: directory,
     }),
-    syncInterval: read('syncInterval', 'interval', 'CFN_METRICS_SYNC_INTERVAL', time, {
+    syncInterval: read('syncInterval', 'interval', 'CFN_METRICS_SYNC_INTERVAL', time('10ms', LONGEST_TIMER), {
       value: DEFAULT_INTERVAL_MS,
       shown: '5m',
     }),
@@ -105,7 +108,7 @@ export function readArchiveSettings(
       { value: undefined, shown: 'no bound' },
     ),
     hotRetention: read<number | undefined>(
-      ...(['hotRetention', 'hot-retention', 'CFN_METRICS_HOT_RETENTION', time] as const),
+      ...(['hotRetention', 'hot-retention', 'CFN_METRICS_HOT_RETENTION', time('0s', '100000d')] as const),
       { value: undefined, shown: '24h' },
     ),
     maxHotBytes: read('maxHotBytes', 'max-hot-bytes', 'CFN_METRICS_MAX_HOT_BYTES', bytes, {

@@ -1,7 +1,7 @@
 import { readSecret, type Secret } from '../../alert/channels/secret.js';
 import type { ForwarderOptions } from '../../forward/options.js';
 import { shown } from '../../options.js';
-import { parseCount, parseDuration } from '../archive/amounts.js';
+import { LONGEST_TIMER, parseCount, parseDuration } from '../archive/amounts.js';
 import type { ConfigFile } from '../config.js';
 import { bad } from '../setting.js';
 import { nearest } from '../suggest.js';
@@ -88,7 +88,8 @@ export function backendOptions(
 /** What a forwarder is told of what is said in general and for its backend. */
 export function forwarderOptions(said: General): Partial<ForwarderOptions> {
   const { interval, resend, timeout, maxBackoff, gaugeMaxAge, maxSeries, maxDeadLetterBytes, ...same } = said;
-  const ms = (key: string, value: unknown): number | undefined => parseDuration(key, value ?? undefined);
+  const ms = (key: string, value: unknown, least: string, most = LONGEST_TIMER): number | undefined =>
+    parseDuration(key, value ?? undefined, [least, most]);
   const count = (key: string, value: unknown): number | undefined =>
     parseCount(key, value ?? undefined, 0, 999_999_999);
   for (const key of ['raw', 'perAgent'] as const) {
@@ -98,11 +99,11 @@ export function forwarderOptions(said: General): Partial<ForwarderOptions> {
   }
   return {
     ...(withoutNull(same) as Partial<ForwarderOptions>),
-    intervalMs: ms('interval', interval),
-    resendMs: ms('resend', resend),
-    timeoutMs: ms('timeout', timeout),
-    maxBackoffMs: ms('maxBackoff', maxBackoff),
-    gaugeMaxAgeMs: ms('gaugeMaxAge', gaugeMaxAge),
+    intervalMs: ms('interval', interval, '100ms', '1h'),
+    resendMs: ms('resend', resend, '100ms'),
+    timeoutMs: ms('timeout', timeout, '10ms', '10m'),
+    maxBackoffMs: ms('maxBackoff', maxBackoff, '10ms', '1h'),
+    gaugeMaxAgeMs: ms('gaugeMaxAge', gaugeMaxAge, '1ms'),
     maxSeries: count('maxSeries', maxSeries),
     maxDeadLetterBytes: count('maxDeadLetterBytes', maxDeadLetterBytes),
   };

@@ -77,6 +77,7 @@ class Follower {
   readonly #tail: Tail;
   readonly #window: Window;
   readonly #metrics: AnalyzerMetrics;
+  readonly #kept: string;
   #lagMs = 0;
   #lagSince = 0;
   caughtUp = false;
@@ -84,6 +85,7 @@ class Follower {
   constructor(tail: Tail, lengthMs: number, directory: string | undefined) {
     this.#tail = tail;
     this.#window = new Window({ lengthMs });
+    this.#kept = `${lengthMs / 1000}s`;
     this.#metrics = new AnalyzerMetrics(directory, () => {
       const { records, series } = this.#window.counts;
       const { torn, foreign } = this.#tail.counts;
@@ -121,7 +123,7 @@ class Follower {
   answer(url: string, directory: string, shards: number): [status: number, text: string] {
     const startedAt = performance.now();
     try {
-      const analysis = this.#window.analyze(readUrl(url, shards));
+      const analysis = this.#window.analyze(readUrl(url, shards, this.#kept));
       const { torn, foreign, unreadable } = this.#tail.counts;
       const read = { torn, foreign, unreadable: [...unreadable] };
       const text = answerAsJson({ analysis, counts: read, directory });
@@ -135,7 +137,7 @@ class Follower {
   }
 }
 
-function readUrl(url: string, shards: number): WindowQuery {
+function readUrl(url: string, shards: number, longest: string): WindowQuery {
   const { searchParams } = new URL(url, 'http://localhost');
   const unknown = [...searchParams.keys()].find((name) => !PARAMETERS.includes(name));
   if (unknown !== undefined) throw bad(`there is no ${shown(unknown)}; there are ${PARAMETERS.join(', ')}`);
@@ -152,12 +154,13 @@ function readUrl(url: string, shards: number): WindowQuery {
     const text = said(name);
     return text === undefined ? undefined : parseTime(name, text, now);
   };
+  const lengthMs = parseDuration('window', said('window'), ['1ms', longest]);
   const { metrics, agents, groupBy, quantiles, top, over } = options;
   const other = groupBy?.find((key) => key !== 'metric' && key !== 'agent');
   if (other !== undefined) throw bad(`group-by must list metric or agent, got ${shown(other)}`);
   return {
     ...{ metrics, agents, groupBy, quantiles, top, over },
-    ...{ since: time('since'), until: time('until'), lengthMs: parseDuration('window', said('window')) },
+    ...{ since: time('since'), until: time('until'), lengthMs },
   };
 }
 
