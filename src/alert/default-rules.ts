@@ -103,4 +103,16 @@ const selfWatch = (archiveLagSeconds: number) => [
     summary: 'The archive lags behind',
     description: 'nothing was synced for {{ value }} s',
   },
+  {
+    name: 'ArchiverSilent',
+    absent: 'cfn.archive.lag_seconds',
+    window: '5m',
+    // After a start of the host the alerter may be there first.
+    for: '1m',
+    // One that was never heard of is none.
+    groupBy: ['agent'],
+    summary: 'The archiver is gone',
+    description:
+      'nothing was heard of {{ labels.agent }} for 5 minutes; what agents store stays in RAM alone',
+  },
 ];

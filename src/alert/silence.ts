@@ -1,4 +1,5 @@
 import { matchesGlob } from '../analyze/glob.js';
+import { agentId } from '../record.js';
 import type { Labels } from './labels.js';
 
 /** How a matcher compares. */
@@ -40,11 +41,15 @@ export interface Silence {
 
 const MATCHER = /^([A-Za-z_][A-Za-z0-9_.-]*)(=~|!~|!=|=)(.*)$/s;
 
-/** Reads a matcher such as `agent=agent-7` or `alertname=~Memory*`; undefined where it is none. */
+/**
+ * Reads a matcher such as `agent=agent-7` or `alertname=~Memory*`; undefined where it is none. `agent=7` is `agent=agent-7`,
+ * as everywhere else; a pattern stays as it is.
+ */
 export function parseMatcher(text: string): Matcher | undefined {
   const [, label, operator, value] = MATCHER.exec(text) ?? [];
   if (label === undefined || value === undefined) return undefined;
-  return { label, operator: operator as Matcher['operator'], value };
+  const isAgent = label === 'agent' && !operator!.endsWith('~');
+  return { label, operator: operator as Matcher['operator'], value: isAgent ? agentId(value) : value };
 }
 
 /** A matcher as {@link parseMatcher} reads it. */

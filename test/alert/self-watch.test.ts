@@ -4,6 +4,7 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -101,6 +102,11 @@ rules: [{ name: Load, metric: load, above: 70, window: 10s, forgetAfter: 1m, cha
   return { shm, root, env, answers, received, alerter, start, pass, jump, said, load };
 }
 
+function readShards(directory: string): string {
+  const shards = readdirSync(directory).filter((name) => /^cfn-metrics-.*jsonl$/.test(name));
+  return shards.map((name) => readFileSync(join(directory, name), 'utf8')).join('');
+}
+
 async function until(condition: () => boolean): Promise<void> {
   const end = performance.now() + WITHIN_MS;
   while (!condition()) {
@@ -194,5 +200,24 @@ describe('what watches the alerter', { timeout: WITHIN_MS }, () => {
     renameSync(`${archive}.away`, archive);
     for (let i = 0; i < 20 && said('ArchiverLag') !== 'resolved'; i += 1) await pass(31);
     expect(said('ArchiverLag')).toBe('resolved');
+  });
+
+  test('ArchiverSilent: it was killed, with a lag that was no lag', async () => {
+    const { shm, root, start, pass, said, load } = await setup();
+    load(1);
+    const archive = ['archive', '--archive', join(root, 'archive'), '--interval', '1s'];
+    const isThere = (): boolean => readShards(shm).includes('cfn.archive.lag_seconds');
+    const archiver = start(archive);
+    await until(isThere);
+    await pass(60);
+    expect(said('ArchiverSilent')).toBeUndefined();
+    archiver.kill('SIGKILL');
+    await once(archiver, 'exit');
+    await pass(360);
+    await until(() => said('ArchiverSilent') === 'firing');
+    expect(said('ArchiverLag')).toBeUndefined();
+    start(archive);
+    for (let i = 0; i < 20 && said('ArchiverSilent') !== 'resolved'; i += 1) await pass(31);
+    expect(said('ArchiverSilent')).toBe('resolved');
   });
 });

@@ -143,7 +143,7 @@ describe('alert', () => {
 describe('alert --check', () => {
   it('says how many rules there are, or all that is wrong', () => {
     const { alert, write } = setup();
-    expect(alert('--check')).toMatchObject({ status: 0, stdout: 'the rules out of the box: 9 rules\n' });
+    expect(alert('--check')).toMatchObject({ status: 0, stdout: 'the rules out of the box: 10 rules\n' });
     const file = write(
       'rules.yaml',
       `${LOAD(1)}  - { name: A, metric: a }\n  - { name: B, metric: b, window: 3 }\n`,
@@ -207,6 +207,23 @@ describe('alert list and alert silence', () => {
     expect(alert('silence', 'expire', added.stdout.trim()).status).toBe(0);
     expect(alert('silence', 'list').stdout).toBe('no silences\n');
     expect(alert('--once', '--rules', rules).stdout).toContain('Load');
+  });
+
+  it('know an agent by its number', () => {
+    const { alert, shm, write } = setup();
+    const rules = write('rules.yaml', LOAD(5));
+    store(shm, 7, [{ metric: 'load', value: 6, agent: 'agent-7' }]);
+    const add = (match: string) =>
+      alert('silence', 'add', '--match', match, '--for', '2h', '--comment', 'tests');
+    for (const match of ['agent!=7', 'agent=~7', 'other=7']) expect(add(match).status).toBe(0);
+    expect(alert('--once', '--rules', rules).stdout).toContain('Load');
+    expect(add('agent=7').status).toBe(0);
+    expect(
+      alert('silence', 'list')
+        .stdout.match(/(?:agent|other)[!=~]+\S+/g)!
+        .sort(),
+    ).toEqual(['agent!=agent-7', 'agent=agent-7', 'agent=~7', 'other=7']);
+    expect(alert('list', '--rules', rules).stdout).toContain('firing, silenced');
   });
 
   it.each([

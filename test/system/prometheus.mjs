@@ -266,6 +266,7 @@ async function makeTrouble(root, directory) {
   const { createEmitter } = await import(pathToFileURL(join(root, 'dist/index.js')).href);
   const emitter = createEmitter({ agent: 'troubled', directory });
   emitter.emit('clash', 1, { type: 'counter' });
+  emitter.emit('cfn.archive.lag_seconds', 1, { unit: 's', agent: 'archiver-that-was-killed' });
   for (let round = 0; round < RUN_MS / 5000; round += 1) {
     emitter.emit('clash_total', 1);
     emitter.emit('no name', 1);
