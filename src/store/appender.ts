@@ -1,7 +1,7 @@
 import { closeSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
-import { openForAppend, type ShardDirectory } from './directory.js';
+import { openForAppend, type ShardDirectory, standing } from './directory.js';
 import { Headroom } from './headroom.js';
 import { type FileLock, loadLock } from './lock.js';
 import { liveName } from './shard.js';
@@ -58,11 +58,11 @@ export class Appender {
   #error: unknown;
 
   constructor(options: AppenderOptions) {
-    this.#directory = options.directory;
+    this.#directory = standing(options.directory);
     this.#recheckMs = options.recheckMs ?? 1000;
     this.#lock = options.lock ?? loadLock();
     this.#write = writer(options.write);
-    this.#headroom = new Headroom(options.directory.path);
+    this.#headroom = new Headroom(this.#directory.path);
   }
 
   /** Where the shards are. */

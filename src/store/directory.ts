@@ -10,7 +10,7 @@ import {
   type Stats,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { MetricsError } from '../errors.js';
 import { parseName } from './shard.js';
 
@@ -35,6 +35,17 @@ export function shardDirectory(named: string | undefined): ShardDirectory {
   if (named !== undefined && named !== '') return { path: named, explicit: true };
   if (isDirectory(SHARED_MEMORY)) return { path: SHARED_MEMORY, explicit: false };
   return { path: join(tmpdir(), `cfn-metrics-${userId()}`), explicit: false };
+}
+
+/** The same directory, also after the process went to work in another one. */
+export function standing(directory: ShardDirectory): ShardDirectory {
+  if (isAbsolute(directory.path)) return directory;
+  try {
+    return { ...directory, path: resolve(directory.path) };
+  } catch {
+    // Where the process works is gone already, and what is relative to it does not exist.
+    return directory;
+  }
 }
 
 /** The user whose rights count. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MetricsError } from '../../src/errors.js';
 import { createEmitter, type Emitter } from '../../src/store/emitter.js';
 import type { EmitterOptions } from '../../src/store/emitter-options.js';
@@ -153,6 +153,21 @@ describe('emit', () => {
     ]);
     metrics.emit('a', 4);
     expect(storedLines(directory)).toHaveLength(3);
+  });
+
+  it('stays in a relative directory when the process goes elsewhere', () => {
+    const [here, there] = [temporaryDirectory(), temporaryDirectory()];
+    const before = process.cwd();
+    onTestFinished(() => process.chdir(before));
+    process.chdir(here);
+    mkdirSync('shards');
+    const metrics = emitter({ directory: 'shards' });
+    process.chdir(there);
+    expect(metrics.emit('a', 1)).toBe(true);
+    expect(storedRecords(join(here, 'shards'))).toHaveLength(1);
+    rmSync(there, { recursive: true });
+    // where there is no working directory, a relative one is as good as missing
+    expect(emitter({ directory: 'shards', onError: () => undefined }).emit('a', 1)).toBe(false);
   });
 
   it('survives a listener that throws', () => {
