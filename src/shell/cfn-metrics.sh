@@ -588,8 +588,7 @@ _cfn_set_dir() {
   fi
   _cfn_dir=/dev/shm
   if [[ -d $_cfn_dir ]]; then return 0; fi
-  # As Node.js finds the temporary directory, so that both find the same.
-  _cfn_dir=${TMPDIR:-${TMP:-${TEMP:-/tmp}}}/cfn-metrics-$EUID
+  _cfn_dir=${TMPDIR:-/tmp}/cfn-metrics-$EUID
   # A fork, once a boot.
   if [[ ! -e $_cfn_dir && ! -L $_cfn_dir ]]; then command mkdir -p -m 0700 -- "$_cfn_dir" 2>/dev/null; fi
   if [[ -d $_cfn_dir && ! -L $_cfn_dir && -O $_cfn_dir ]]; then return 0; fi
