@@ -16,6 +16,13 @@ export interface Moment {
   readonly now: number;
   /** When they were evaluated before; -Infinity where they never were. */
   readonly previous: number;
+  /**
+   * Whether it was missed, and is evaluated afterwards. What is not in the files may have been there: those of an earlier boot
+   * are gone, and whoever stores metrics may have been away as well. So nothing is made of what is missing.
+   *
+   * @defaultValue false
+   */
+  readonly missed?: boolean;
   /** Who answers for rules that group like this. */
   readonly measureBy: (groupBy: readonly GroupKey[]) => Measure;
 }
@@ -132,12 +139,17 @@ export class Engine {
         measured = new Measurements(groupBy, needs.get(key)!, moment.measureBy(groupBy), now, previous);
         measurements.set(key, measured);
       }
-      this.#evaluate(state, measured, moment.now, changes);
+      this.#evaluate(state, measured, moment, changes);
     }
     return changes;
   }
 
-  #evaluate(state: RuleState, measurements: Measurements, now: number, changes: Change[]): void {
+  #evaluate(
+    state: RuleState,
+    measurements: Measurements,
+    { now, missed = false }: Moment,
+    changes: Change[],
+  ): void {
     const { rule, needs, instances, remembers } = state;
     const present = presentIn(measurements, needs);
     const gone = [...instances.keys()].filter((key) => !present.has(key));
@@ -146,7 +158,7 @@ export class Engine {
       rule.groupBy.length === 0 || (present.size === 0 && gone.length === 0 && rule.noData.none === 'alert');
     if (whole && !present.has('') && !gone.includes('')) gone.push('');
     let { size } = this;
-    for (const keys of [present.keys(), gone]) {
+    for (const keys of missed && remembers ? [present.keys()] : [present.keys(), gone]) {
       for (const key of keys) {
         const before = instances.get(key);
         const group = { key, seen: keys !== gone, others: present.size > 0 };

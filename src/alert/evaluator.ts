@@ -128,7 +128,7 @@ export class Evaluator {
     for (let i = 1; i <= steps; i += 1) {
       const at = Math.round(from + ((now - from) * i) / (steps + 1));
       const previous = Math.max(this.#evaluatedAt, from);
-      const changes = this.engine.evaluate({ now: at, previous, measureBy: () => measure });
+      const changes = this.engine.evaluate({ now: at, previous, missed: true, measureBy: () => measure });
       this.#evaluatedAt = at;
       this.#host.changed(changes);
       await yieldToOthers();

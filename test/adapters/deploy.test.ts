@@ -39,7 +39,7 @@ const dashboard = JSON.parse(read('grafana/dashboard.json')) as {
 
 /** The default rules on what agents measure: name, metric, and their limit in words of Prometheus. */
 const defaults = defaultRules(readLimits({}))
-  .filter(({ metric }) => !String(metric).startsWith('cfn.'))
+  .filter(({ metric, absent }) => !String(metric ?? absent).startsWith('cfn.'))
   .map((rule) => {
     const { name, metric, above, below, window, minCount } = rule as unknown as DefaultRule;
     const limit = above === undefined ? `< ${below}` : `> ${above}`;

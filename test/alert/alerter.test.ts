@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Alerter, readAlerts } from '../../src/alert/index.js';
@@ -118,6 +118,36 @@ describe('one alert', () => {
       await alerter.close();
     }
     expect(channel.take()).toEqual(['firing Load warning 1']);
+  });
+
+  it('nothing is made of what is missing from a time without an alerter, since RAM may have been lost', async () => {
+    const { open, emit, directory, clock, channel } = await setup(`
+      defaults: false
+      rules:
+        - { name: Silent, absent: load, window: 5m, for: 1m, groupBy: [agent] }
+        - { name: High, metric: load, above: 70, window: 1m, groupBy: [agent], noData: alert, repeatInterval: 1h }
+      grouping: { by: [alertname], wait: 0s, interval: 0s }
+    `);
+    emit({ value: 1 });
+    const before = await open();
+    await before.round();
+    await before.close();
+    // the host starts again
+    for (const name of readdirSync(directory)) rmSync(join(directory, name));
+    clock.now += 600_000;
+    emit({ value: 71 });
+    clock.now += 600_000;
+    emit({ value: 1 });
+    const alerter = await open();
+    await alerter.round();
+    // what was there meanwhile is told
+    expect(channel.take()).toEqual(['resolved High warning 1']);
+    // and who is missing now
+    for (let i = 0; i < 12; i += 1) {
+      clock.now += 30_000;
+      await alerter.round();
+    }
+    expect(channel.take()).toEqual(['firing High warning 1', 'firing Silent warning 1']);
   });
 
   it('keeps its fingerprint when data are missing, and is told why', async () => {
