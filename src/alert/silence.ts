@@ -13,7 +13,7 @@ export const MATCH_OPERATORS = ['=', '!=', '=~', '!~'] as const;
 export interface Matcher {
   /** Name of the label. */
   readonly label: string;
-  /** `=` and `!=` compare text, `=~` and `!~` a pattern in which `*` stands for any characters and `?` for one. */
+  /** `=` and `!=` compare text, of `agent` also `7` with `agent-7`; `=~` and `!~` a pattern in which `*` stands for any characters and `?` for one. */
   readonly operator: (typeof MATCH_OPERATORS)[number];
   /** What the label is compared with. */
   readonly value: string;
@@ -41,15 +41,11 @@ export interface Silence {
 
 const MATCHER = /^([A-Za-z_][A-Za-z0-9_.-]*)(=~|!~|!=|=)(.*)$/s;
 
-/**
- * Reads a matcher such as `agent=agent-7` or `alertname=~Memory*`; undefined where it is none. `agent=7` is `agent=agent-7`,
- * as everywhere else; a pattern stays as it is.
- */
+/** Reads a matcher such as `agent=agent-7` or `alertname=~Memory*`; undefined where it is none. */
 export function parseMatcher(text: string): Matcher | undefined {
   const [, label, operator, value] = MATCHER.exec(text) ?? [];
   if (label === undefined || value === undefined) return undefined;
-  const isAgent = label === 'agent' && !operator!.endsWith('~');
-  return { label, operator: operator as Matcher['operator'], value: isAgent ? agentId(value) : value };
+  return { label, operator: operator as Matcher['operator'], value };
 }
 
 /** A matcher as {@link parseMatcher} reads it. */
@@ -69,12 +65,17 @@ function matches({ label, operator, value }: Matcher, labels: Labels): boolean {
   const found = Object.hasOwn(labels, label) ? (labels[label] ?? '') : '';
   switch (operator) {
     case '=':
-      return found === value;
+      return isSame(label, found, value);
     case '!=':
-      return found !== value;
+      return !isSame(label, found, value);
     case '=~':
       return matchesGlob(value, found);
     case '!~':
       return !matchesGlob(value, found);
   }
+}
+
+/** Everywhere else, an agent is known by its number. */
+function isSame(label: string, found: string, value: string): boolean {
+  return found === value || (label === 'agent' && agentId(found) === agentId(value));
 }
