@@ -36,7 +36,7 @@ export interface Analysis {
   readonly records: number;
   /**
    * Records left out because they were more than a minute ahead of `now`, whatever metrics and agents were asked for;
-   * absent where there was no `since` or `now`, or an `until`.
+   * absent where there was no `since` up to `now`, or an `until`.
    */
   readonly ahead?: number | undefined;
   /** Records that writers could not store and reported in this time, whatever metrics and agents were asked for. */

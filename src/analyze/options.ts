@@ -37,8 +37,8 @@ export interface AnalyzeOptions {
   readonly until?: number | undefined;
   /**
    * Unix milliseconds of the present: where there is `since` and no `until`, the window is as long as from `since` to
-   * then, or to a later record. One that is more than a minute ahead of it does not count: one clock that was put back
-   * would stretch the window, and all rates would fall.
+   * then, or to a later record. One that is more than a minute ahead of it does not count, unless `since` is ahead
+   * as well: one clock that was put back would stretch the window, and all rates would fall.
    *
    * @defaultValue the time of the latest record that counts; none is ahead of it
    */

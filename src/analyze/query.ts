@@ -11,7 +11,7 @@ export interface Query {
   readonly since: number;
   /** Infinity where there is no limit. */
   readonly until: number;
-  /** -Infinity where it is not known. */
+  /** Not before `since`; -Infinity where it is not known. */
   readonly now: number;
   /** The last time that is not too far ahead of the clock; Infinity where that does not matter. */
   readonly latest: number;
@@ -57,8 +57,8 @@ export function readQuery(options: AnalyzeOptions): Query {
   return {
     since,
     until,
-    now: now ?? -Infinity,
-    latest: open && now !== undefined ? now + MAX_AHEAD_MS : Infinity,
+    now: now === undefined ? -Infinity : Math.max(now, since),
+    latest: open && now !== undefined && since <= now ? now + MAX_AHEAD_MS : Infinity,
     metrics: options.metrics && [...options.metrics],
     agents: options.agents && new Set(options.agents.map(readAgent)),
     keys: [...new Set(options.groupBy)].flatMap((key) => readKey(key, options.shardOf)),

@@ -4,9 +4,11 @@ import type { History } from '../archive/history.js';
 import { createReadThreads, type ReadThreads } from '../archive/read-threads.js';
 import { MetricsError } from '../errors.js';
 import { answerAsCsv, answerAsJson, type Answer } from './answer.js';
+import { aheadLine } from './answer-notes.js';
 import { answerAsTable } from './answer-table.js';
 import { parseCount } from './archive/amounts.js';
 import { type Command, parseFlags } from './command.js';
+import { complain } from './failure.js';
 import { print } from './output.js';
 import { bytesOfShards, Progress } from './progress.js';
 import { QUESTION_FLAGS, readQuestion } from './question.js';
@@ -20,7 +22,7 @@ Count, average, extremes and quantiles of the records in RAM and in the archive.
 
 Which records:
   --since TIME       first record that counts (default: the first there is)
-  --until TIME       records from then on do not count (default: no end)
+  --until TIME       records from then on do not count (default: no end; with --since, a minute ahead of now)
   --metric GLOB      metrics that count, * and ? are wildcards; may be repeated
   --agent ID         agents that count; may be repeated
 ${RECORD_HELP}
@@ -70,8 +72,11 @@ async function run(args: readonly string[]): Promise<number> {
   };
   complainOfUnreadable(answer.counts);
   if (flags.json) print(answerAsJson(answer));
-  else if (flags.csv) print(answerAsCsv(answer));
-  else print(answerAsTable(answer, { since, until }, outputStyle(), outputWidth()));
+  else if (flags.csv) {
+    const { ahead = 0 } = answer.analysis;
+    if (ahead > 0) complain(bad(aheadLine(ahead)));
+    print(answerAsCsv(answer));
+  } else print(answerAsTable(answer, { since, until }, outputStyle(), outputWidth()));
   return 0;
 }
 

@@ -17,11 +17,7 @@ export function notes(answer: Answer): string[] {
       `${formatNumber(dropped)} dropped by writers`,
   ];
   if (unreadable.length > 0) lines.push(`${counted(unreadable.length, 'file')} not read whole; see above`);
-  if (ahead > 0) {
-    lines.push(
-      `${counted(ahead, 'record')} more than a minute ahead of this clock, left out; --until takes them`,
-    );
-  }
+  if (ahead > 0) lines.push(aheadLine(ahead));
   const nan = groups.reduce((total, group) => total + group.nan, 0);
   if (nan > 0) lines.push(`${counted(nan, 'value')} NaN, counted nowhere else`);
   if (mixed.length > 0) {
@@ -39,6 +35,11 @@ export function notes(answer: Answer): string[] {
   }
   if (groups.some(isOverflow)) lines.push('(rest): more groups than --max-memory has room for, as one');
   return lines;
+}
+
+/** What was left out because its time has not come. */
+export function aheadLine(ahead: number): string {
+  return `${counted(ahead, 'record')} more than a minute ahead of this clock, left out; a later --until takes them`;
 }
 
 function overLine({ metric, unit, by, limit, groups, over, percent }: Over): string {

@@ -54,8 +54,7 @@ export function readQuestion(flags: FlagValues<typeof QUESTION_FLAGS>, shards: n
     ...(flags.quantile ?? []).map((text) => numberOf('--quantile', text, 0, 1)),
     ...(columns ?? []).flatMap((name) => (isStatistic(name) ? [] : (percentile(name) ?? []))),
   ];
-  const stepMs = parseDuration('--step', flags.step);
-  if (stepMs === 0) throw bad(`--step must be more than nothing, got ${shown(flags.step)}`);
+  const stepMs = parseDuration('--step', flags.step, ['1ms', '100000d']);
   const groupBy = listed(flags['group-by'] ?? ['metric']).map(groupKey);
   const n = parseCount('--top', top, 1, 1_000_000);
   return {

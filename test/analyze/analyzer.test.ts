@@ -155,7 +155,13 @@ describe('the window', () => {
       groups: [{ sum: 2, rate: 2 / 70 }],
     });
     expect(analyze(records.slice(0, 1), { since, now: NOON })).toMatchObject({ ahead: 0, records: 1 });
-    for (const options of [{ since }, { now: NOON }, { since, now: NOON, until: NOON + 3_600_001 }]) {
+    expect(analyze([], { since, now: since - 1 }).until).toBe('2026-11-21T11:59:50.000Z');
+    for (const options of [
+      { since },
+      { now: NOON },
+      { since, now: since - 1 },
+      { since, now: NOON, until: NOON + 3_600_001 },
+    ]) {
       const answer = analyze(records, options);
       expect(answer.records).toBe(5);
       expect(answer).not.toHaveProperty('ahead');

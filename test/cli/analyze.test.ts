@@ -182,12 +182,17 @@ describe('analyze', () => {
     const now = Date.now();
     store(directory, 0, [{ time: now - 1000 }, { time: now + 7_200_000 }, { time: now + 7_200_001 }]);
     const notes = (...args: string[]): string => cli(['analyze', '--dir', directory, ...args]).stdout;
-    const left = '2 records more than a minute ahead of this clock, left out; --until takes them';
+    const left = '2 records more than a minute ahead of this clock, left out; a later --until takes them';
     expect(notes('--since', '1m').split('\n')).toEqual(
       expect.arrayContaining([expect.stringMatching(/^1 record in 1 file,/), left]),
     );
     expect(JSON.parse(notes('--since', '1m', '--json'))).toMatchObject({ records: 1, ahead: 2 });
+    expect(cli(['analyze', '--dir', directory, '--since', '1m', '--csv']).stderr).toBe(
+      `cfn-metrics: ${left}\n`,
+    );
     expect(notes()).not.toContain('ahead');
+    // who asks for what is ahead gets it
+    expect(notes('--since', new Date(now + 7_100_000).toISOString())).toContain('2 records');
     expect(notes('--since', '1m', '--until', new Date(now + 7_300_000).toISOString())).toContain('3 records');
   });
 
@@ -341,7 +346,7 @@ describe('analyze, asked for more', () => {
 
   it.each([
     [['--threads', '0'], '--threads must be a whole number from 1 to 64, got "0"'],
-    [['--step', '0s'], '--step must be more than nothing, got "0s"'],
+    [['--step', '0s'], '--step must be from 1ms to 100000d, got "0s"'],
     [['--step', 'soon'], '--step must be a time such as 30s, 5m or 1h30m, got "soon"'],
     [['--quantile', '99'], '--quantile must be a number from 0 to 1, got "99"'],
     [['--top', '0'], '--top must be a whole number from 1 to 1000000, got "0"'],
