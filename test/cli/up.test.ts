@@ -37,7 +37,7 @@ function place() {
   mkdirSync(directory!);
   const options = [`--dir=${directory!}`, `--archive=${archive!}`, `--state=${state!}`];
   const ports = ['--health-port=0', '--prometheus-port=0', '--answer-port=0'];
-  const env = { XDG_STATE_HOME: join(root, 'home') };
+  const env: Record<string, string> = { XDG_STATE_HOME: join(root, 'home') };
   return { root, directory: directory!, archive: archive!, args: ['up', ...options, ...ports], env };
 }
 
@@ -133,6 +133,17 @@ describe('cfn-metrics up', () => {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     const told = ['--max-semi-space-size=4', '--max-old-space-size=512', CLI, 'serve', '--prometheus'];
     expect(words.slice(1, 1 + told.length)).toEqual(told);
+  });
+
+  it('tells malloc to give back what is free, but where it was told otherwise', async () => {
+    const at = place();
+    const up = await start(['--only=prometheus'], { ...at, env: { ...at.env, MALLOC_ARENA_MAX: '3' } });
+    const pid = (await ready(up)).companions.prometheus.pid!;
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    expect(environment).toEqual(
+      expect.arrayContaining(['MALLOC_ARENA_MAX=3', 'MALLOC_TRIM_THRESHOLD_=131072']),
+    );
+    expect(environment).not.toContain('MALLOC_ARENA_MAX=1');
   });
 
   it.each(NAMES)('starts the %s again when it is killed, and lets the others go on', async (name) => {

@@ -107,6 +107,8 @@ const up = spawn(
     env: {
       ...process.env,
       ...{ CFN_METRICS_SYNC_INTERVAL: '5s', CFN_METRICS_MAX_ARCHIVE_BYTES: `${values['archive-mib']}MiB` },
+      // As `up` has it for its companions: what malloc keeps for itself comes and goes as V8's does.
+      ...{ MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' },
       ...{ NODE_OPTIONS: `--require=${join(source, 'probe.cjs')}`, SOAK_PROBE: probes },
     },
   },
