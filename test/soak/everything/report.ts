@@ -36,13 +36,13 @@ export function growthOf(
   lines.push(
     `growth a day, from ${measured.flat().length} measurements after the warm-up, with 95 % confidence on each side:`,
   );
-  for (const { name, unit, trend, verdict, strict = false } of judge(measured, limitMiB)) {
+  for (const { name, unit, trend, verdict } of judge(measured, limitMiB)) {
     const bounds = `${signed(trend.perDay)} (${signed(trend.atLeastPerDay)} … ${signed(trend.atMostPerDay)}) ${unit}`;
     const worth = `mean ${show(trend.mean)}, worth ${trend.effective.toFixed(0)} independent measurements`;
     if (trend.samples === 0) continue;
     const meaning = verdict === undefined ? '' : `  ${verdict} ${limitMiB} MiB`;
     lines.push(`  ${name.padEnd(28)} ${bounds.padEnd(40)}${meaning}  (${worth})`);
-    if (judged && (verdict === 'above' || (strict && verdict !== 'below')))
+    if (judged && verdict !== undefined && verdict !== 'below')
       failures.push(`${name} is not known to grow by less than ${limitMiB} MiB a day`);
   }
   for (const { name, first, last } of measured.flatMap(descriptorGrowth)) {
@@ -73,7 +73,7 @@ export function picture({ moments, durationMs, warmUpMs }: Run): string {
       { title: "Written to outside of V8's heap, MiB", lines: each('outside') },
       { title: 'Resident memory, MiB', lines: each('rss') },
       { title: 'Of this, without pages of files, MiB', lines: each('anonymous') },
-      { title: "And without V8's room for new objects, MiB", lines: each('lasting') },
+      { title: "And after V8 gave back what it does not need, MiB", lines: each('lasting') },
       { title: 'Open descriptors', lines: each('descriptors') },
       {
         title: 'Disks, MiB',

@@ -28,27 +28,17 @@ describe('the verdict', () => {
         up: process,
       };
       const rest = { ramMiB: 1, archiveMiB: 1, archiveFiles: 1, midnights: 1, scrapeMs: 1, answerMs: 1 };
-      return { time: i * 10, processes, ...rest };
+      return { time: i * 30, processes, ...rest };
     });
   const verdict = (name: string, all: Moment[]) =>
     judge([all], 10).find((each) => each.name === name)?.verdict;
   const level = () => 20;
-  const leak = (i: number) => 20 + (100 * i * 10) / DAY;
+  const leak = (i: number) => 20 + (100 * i * 30) / DAY;
 
-  it('looks at the archiver between what it does', () => {
-    const bursts = (i: number) => 11 + (i % 3 === 0 ? 0 : 2 + ((i * 7919) % 5));
-    const all = moments(
-      bursts,
-      () => 50,
-      () => 20,
-    );
-    expect(verdict('archiver: memory in use', all)).toBe('below');
-    expect(verdict('analyzer: memory in use', all)).toBe('not told');
-    const leaking = moments(
-      (i) => bursts(i) + leak(i),
-      () => 50,
-      () => 20,
-    );
+  it('of what comes and goes is that of what stays', () => {
+    const bursts = (i: number) => 11 + (i % 3 === 0 ? 0 : 0.3 + ((i * 7919) % 5) / 10);
+    expect(verdict('archiver: memory in use', moments(bursts, level, level))).toBe('below');
+    const leaking = moments((i) => bursts(i) + leak(i), level, level);
     expect(verdict('archiver: memory in use', leaking)).toBe('above');
   });
 
@@ -56,15 +46,10 @@ describe('the verdict', () => {
     expect(verdict('alerter: memory in use', moments(level, level, level))).toBe('below');
     expect(verdict('alerter: memory in use', moments(leak, level, level))).toBe('above');
     expect(verdict('alerter: resident memory', moments(level, leak, level))).toBe('above');
-    expect(
-      verdict(
-        "alerter: outside of V8's heap",
-        moments(level, (i) => 4 * leak(i), level),
-      ),
-    ).toBe('above');
+    expect(verdict("alerter: outside of V8's heap", moments(level, leak, level))).toBeUndefined();
   });
 
-  it('of memory that is too restless to tell is neither, and fails a run where it is that in use', () => {
+  it('of memory that is too restless to tell is neither, and fails a run', () => {
     const restless = noisy(new Random(1), 180, 0, 10).map(({ value }) => value);
     const all = moments(
       (i) => restless[i]!,
@@ -73,18 +58,20 @@ describe('the verdict', () => {
     );
     expect(verdict('alerter: resident memory', all)).toBe('not told');
     expect(verdict('alerter: memory in use', all)).toBe('not told');
-    const { failures } = growthOf([{ moments: all, durationMs: 1_800_000, warmUpMs: 0 }], 10);
+    const { failures } = growthOf([{ moments: all, durationMs: 5_400_000, warmUpMs: 0 }], 10);
     expect(failures).toContain('alerter: memory in use is not known to grow by less than 10 MiB a day');
-    expect(failures.join()).not.toContain('resident');
+    expect(failures).toContain('alerter: resident memory is not known to grow by less than 10 MiB a day');
+    expect(failures.join()).not.toContain('outside');
   });
 
-  it('of resident memory that went up for half an hour is rarely that it grows, as of memory that went down', () => {
+  it('of resident memory that went up for some minutes is rarely that it grows, as of memory that went down', () => {
     const random = new Random(11);
     const found: (string | undefined)[] = [];
     for (let run = 0; run < 300; run += 1) {
-      // steps that last, below garbage that is there for three minutes
-      const steps = noisy(random, 510, 0, 0.04, 0.9945);
-      const all = moments(level, (i) => steps[i]!.value + 3 * ((i % 17) / 17), level, 510);
+      // steps that last for minutes, below what comes and goes
+      const steps = noisy(random, 180, 0, 0.04, 0.94);
+      const passing = noisy(random, 180, 0, 0.2);
+      const all = moments(level, (i) => steps[i]!.value + passing[i]!.value, level);
       found.push(judge([all], 0).find(({ name }) => name === 'alerter: resident memory')?.verdict);
     }
     const part = (verdict: string): number => found.filter((each) => each === verdict).length / found.length;

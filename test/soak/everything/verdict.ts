@@ -11,40 +11,29 @@ export interface Judged {
   readonly trend: Growth;
   /** Nothing where nothing is asked of it. */
   readonly verdict?: Verdict;
-  /** Whether a run passes only where it is below. */
-  readonly strict?: boolean;
 }
 
-/** Within it the archiver is at rest at least once, and everyone collects garbage several times. */
-const SPAN_SECONDS = 300;
+/** Measurements of so long count as one. */
+const SPAN_SECONDS = 180;
 /** Between two measurements of memory. */
 const INTERVAL_SECONDS = 30;
 
 /** How memory of all companions, and the rest, grows, as one run or several together say. */
 export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): Judged[] {
-  const of = (
-    value: (moment: Moment) => number | undefined,
-    chosen: (all: Sample[]) => Sample[] = (all) => all,
-  ): Growth => together(runs.map((moments) => trend(chosen(samplesOf(moments, value)))));
-  const memory = (
-    called: string,
-    key: 'live' | 'outside' | 'lasting',
-    options: { readonly strict: boolean; readonly spans?: typeof means },
-  ): Judged[] =>
-    PROCESSES.map((name) => {
-      const found = of(({ processes }) => processes[name][key], name === 'archiver' ? atRest : options.spans);
-      const verdict = verdictOf(found, limitMiB);
-      return { name: `${name}: ${called}`, unit: 'MiB', trend: found, verdict, strict: options.strict };
-    });
+  const growth = (value: (moment: Moment) => number | undefined): Growth =>
+    together(runs.map((moments) => trend(means(samplesOf(moments, value)))));
+  const ofEach = (called: string, unit: string, key: 'live' | 'outside' | 'lasting' | 'lag'): Judged[] =>
+    PROCESSES.map((name) => ({
+      ...{ name: `${name}: ${called}`, unit, trend: growth(({ processes }) => processes[name][key]) },
+    }));
+  const limited = (judged: Judged): Judged => ({ ...judged, verdict: verdictOf(judged.trend, limitMiB) });
   return [
-    ...memory('memory in use', 'live', { strict: true }),
-    ...memory("outside of V8's heap", 'outside', { strict: false, spans: means }),
-    ...memory('resident memory', 'lasting', { strict: false, spans: means }),
-    ...PROCESSES.map((name) => ({
-      ...{ name: `${name}: lag`, unit: 's', trend: of(({ processes }) => processes[name].lag) },
-    })).filter(({ trend: { samples } }) => samples > 0),
-    { name: 'RAM disk', unit: 'MiB', trend: of(({ ramMiB }) => ramMiB) },
-    { name: 'archive', unit: 'MiB', trend: of(({ archiveMiB }) => archiveMiB) },
+    ...ofEach('memory in use', 'MiB', 'live').map(limited),
+    ...ofEach("outside of V8's heap", 'MiB', 'outside'),
+    ...ofEach('resident memory', 'MiB', 'lasting').map(limited),
+    ...ofEach('lag', 's', 'lag'),
+    { name: 'RAM disk', unit: 'MiB', trend: growth(({ ramMiB }) => ramMiB) },
+    { name: 'archive', unit: 'MiB', trend: growth(({ archiveMiB }) => archiveMiB) },
   ];
 }
 
@@ -56,20 +45,9 @@ function samplesOf(moments: readonly Moment[], value: (moment: Moment) => number
 }
 
 /**
- * Of the archiver the least of every five minutes: what it is just doing says nothing of growth. It copies, seals and
- * compresses every few seconds, and measurements come at an interval of their own, so that for minutes nearly all of them
- * may find it at work.
- */
-function atRest(samples: readonly Sample[]): Sample[] {
-  return spans(samples).map((span) =>
-    span.reduce((least, sample) => (sample.value < least.value ? sample : least)),
-  );
-}
-
-/**
- * The mean of every five minutes. The heap's pages go up and down with garbage within seconds and by a MiB within half an
- * hour: the correlation of neighbours ten seconds apart sees the first and not the second, and bounds that go by it are
- * right for seven runs of ten instead of nineteen of twenty.
+ * The mean of every three minutes. What a companion is just doing is in one measurement and not in the next, and what it keeps
+ * for a while in all of several minutes: the correlation of neighbours half a minute apart sees the first and not the second, and
+ * bounds that go by it are too narrow.
  */
 function means(samples: readonly Sample[]): Sample[] {
   return spans(samples).map((span) => {
@@ -79,7 +57,7 @@ function means(samples: readonly Sample[]): Sample[] {
   });
 }
 
-/** The measurements of every five minutes that are over. */
+/** The measurements of every three minutes that are over. */
 function spans(samples: readonly Sample[]): Sample[][] {
   const first = samples[0]?.time ?? 0;
   const last = samples.at(-1)?.time ?? 0;
