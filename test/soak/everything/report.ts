@@ -73,7 +73,7 @@ export function picture({ moments, durationMs, warmUpMs }: Run): string {
       { title: "Written to outside of V8's heap, MiB", lines: each('outside') },
       { title: 'Resident memory, MiB', lines: each('rss') },
       { title: 'Of this, without pages of files, MiB', lines: each('anonymous') },
-      { title: "And after V8 gave back what it does not need, MiB", lines: each('lasting') },
+      { title: 'And after V8 gave back what it does not need, MiB', lines: each('lasting') },
       { title: 'Open descriptors', lines: each('descriptors') },
       {
         title: 'Disks, MiB',
