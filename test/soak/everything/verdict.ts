@@ -13,7 +13,7 @@ export interface Judged {
   readonly verdict?: Verdict;
 }
 
-/** Measurements of so long count as one. */
+/** Of what was measured for so long, one counts. */
 const SPAN_SECONDS = 180;
 /** Between two measurements of memory. */
 const INTERVAL_SECONDS = 30;
@@ -21,7 +21,7 @@ const INTERVAL_SECONDS = 30;
 /** How memory of all companions, and the rest, grows, as one run or several together say. */
 export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): Judged[] {
   const growth = (value: (moment: Moment) => number | undefined): Growth =>
-    together(runs.map((moments) => trend(means(samplesOf(moments, value)))));
+    together(runs.map((moments) => trend(leasts(samplesOf(moments, value)))));
   const ofEach = (called: string, unit: string, key: 'live' | 'outside' | 'lasting' | 'lag'): Judged[] =>
     PROCESSES.map((name) => ({
       ...{ name: `${name}: ${called}`, unit, trend: growth(({ processes }) => processes[name][key]) },
@@ -45,16 +45,13 @@ function samplesOf(moments: readonly Moment[], value: (moment: Moment) => number
 }
 
 /**
- * The mean of every three minutes. What a companion is just doing is in one measurement and not in the next, and what it keeps
- * for a while in all of several minutes: the correlation of neighbours half a minute apart sees the first and not the second, and
- * bounds that go by it are too narrow.
+ * The least of every three minutes: what a companion is just doing, or keeps for a moment, is no growth, and is in one measurement
+ * and not in the next. What leaks is in all of them.
  */
-function means(samples: readonly Sample[]): Sample[] {
-  return spans(samples).map((span) => {
-    const mean = (of: (sample: Sample) => number): number =>
-      span.reduce((total, sample) => total + of(sample), 0) / span.length;
-    return { time: mean(({ time }) => time), value: mean(({ value }) => value) };
-  });
+function leasts(samples: readonly Sample[]): Sample[] {
+  return spans(samples).map((span) =>
+    span.reduce((least, sample) => (sample.value < least.value ? sample : least)),
+  );
 }
 
 /** The measurements of every three minutes that are over. */
