@@ -10,6 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -111,15 +112,21 @@ describe('the thread that compresses', () => {
     expect(verified).toBe(false);
   });
 
-  it('is a thread of its own, less important than everything else, and gone after a while', async () => {
-    const { thread, write } = setup();
-    const before = niceValues();
-    const packing = thread.pack(write(lines(100_000)));
-    await vi.waitFor(() => expect(niceValues()).toContain(10));
-    expect(niceValues().filter((nice) => nice === 0).length).toBeGreaterThanOrEqual(before.length);
-    await packing;
-    await vi.waitFor(() => expect(niceValues()).not.toContain(10), { timeout: 10_000 });
-  });
+  // Where the tests themselves are run by nice(1), nothing is less important.
+  it.skipIf(getPriority() >= 10)(
+    'is a thread of its own, less important than everything else, and gone after a while',
+    async () => {
+      const { thread, write } = setup();
+      const before = niceValues();
+      const packing = thread.pack(write(lines(100_000)));
+      await vi.waitFor(() => expect(niceValues()).toContain(10));
+      expect(niceValues().filter((nice) => nice === getPriority()).length).toBeGreaterThanOrEqual(
+        before.length,
+      );
+      await packing;
+      await vi.waitFor(() => expect(niceValues()).not.toContain(10), { timeout: 10_000 });
+    },
+  );
 
   it('goes on after an error, which says what the system said', async () => {
     const { directory, thread, to, write } = setup();
@@ -146,7 +153,7 @@ describe('the thread that compresses', () => {
     await vi.waitFor(() => expect(existsSync(to) && statSync(to).size > size).toBe(true), { interval: 1 });
     stop.abort();
     await expect(packing).rejects.toThrow('aborted');
-    expect(niceValues()).not.toContain(10);
+    if (getPriority() < 10) expect(niceValues()).not.toContain(10);
     expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(open);
     expect(await thread.pack(job)).toMatchObject({ verified: true });
     expect(gunzipSync(readFileSync(to)).length).toBe(job.end);
