@@ -28,9 +28,10 @@ export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): J
     }));
   const limited = (judged: Judged): Judged => ({ ...judged, verdict: verdictOf(judged.trend, limitMiB) });
   return [
-    ...ofEach('memory in use', 'MiB', 'live').map(limited),
-    ...ofEach("outside of V8's heap", 'MiB', 'outside'),
     ...ofEach('resident memory', 'MiB', 'lasting').map(limited),
+    // its parts, which say where that is
+    ...ofEach('memory in use', 'MiB', 'live'),
+    ...ofEach("outside of V8's heap", 'MiB', 'outside'),
     ...ofEach('lag', 's', 'lag'),
     { name: 'RAM disk', unit: 'MiB', trend: growth(({ ramMiB }) => ramMiB) },
     { name: 'archive', unit: 'MiB', trend: growth(({ archiveMiB }) => archiveMiB) },
