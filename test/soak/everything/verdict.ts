@@ -20,19 +20,24 @@ const INTERVAL_SECONDS = 30;
 
 /** How memory of all companions, and the rest, grows, as one run or several together say. */
 export function judge(runs: readonly (readonly Moment[])[], limitMiB: number): Judged[] {
-  const growth = (value: (moment: Moment) => number | undefined): Growth =>
-    together(runs.map((moments) => trend(leasts(samplesOf(moments, value)))));
-  const ofEach = (called: string, unit: string, key: 'live' | 'outside' | 'lasting' | 'lag'): Judged[] =>
+  const growth = (
+    value: (moment: Moment) => number | undefined,
+    chosen = (all: Sample[]): Sample[] => all,
+  ): Growth => together(runs.map((moments) => trend(chosen(samplesOf(moments, value)))));
+  const ofEach = (called: string, key: 'live' | 'outside' | 'lasting'): Judged[] =>
     PROCESSES.map((name) => ({
-      ...{ name: `${name}: ${called}`, unit, trend: growth(({ processes }) => processes[name][key]) },
+      ...{ name: `${name}: ${called}`, unit: 'MiB' },
+      trend: growth(({ processes }) => processes[name][key], leasts),
     }));
   const limited = (judged: Judged): Judged => ({ ...judged, verdict: verdictOf(judged.trend, limitMiB) });
   return [
-    ...ofEach('resident memory', 'MiB', 'lasting').map(limited),
+    ...ofEach('resident memory', 'lasting').map(limited),
     // its parts, which say where that is
-    ...ofEach('memory in use', 'MiB', 'live'),
-    ...ofEach("outside of V8's heap", 'MiB', 'outside'),
-    ...ofEach('lag', 's', 'lag'),
+    ...ofEach('memory in use', 'live'),
+    ...ofEach("outside of V8's heap", 'outside'),
+    ...PROCESSES.map((name) => ({
+      ...{ name: `${name}: lag`, unit: 's', trend: growth(({ processes }) => processes[name].lag) },
+    })),
     { name: 'RAM disk', unit: 'MiB', trend: growth(({ ramMiB }) => ramMiB) },
     { name: 'archive', unit: 'MiB', trend: growth(({ archiveMiB }) => archiveMiB) },
   ];
