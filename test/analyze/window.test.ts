@@ -596,6 +596,25 @@ it('counts what comes late of a series that has just become busy, though it was 
   expect(window.analyze(over).groups).toMatchObject([{ count: 32_769 }]);
 });
 
+it('is right each second about a range of thousands of points, while they come and go and some come late', () => {
+  const { clock, window } = windowAt(NOON);
+  const records: MetricRecord[] = [];
+  for (let second = 0; second < 8; second += 1) {
+    for (let i = 0; i < 1500; i += 1) {
+      const late = i % 50 === 0 ? 2 : 0;
+      clock.now = NOON + second * 1000 + i / 2;
+      const record = gauge(second - late + i / 2000, ((i * 7919) % 1009) + second);
+      records.push(record);
+      window.add(record);
+    }
+    for (const lengthMs of [1000, 3000]) {
+      const until = NOON + (second + 1) * 1000;
+      const oracle = analyze(records, { since: until - lengthMs, until });
+      expect(compare(window.analyze({ until, lengthMs }), oracle)).toEqual([]);
+    }
+  }
+});
+
 it('tells of each series what is its own when others have gone, whoever asks of what length', () => {
   const { clock, window } = windowAt(NOON);
   const agents = Array.from({ length: 200 }, (_, i) => `agent-${i}`);
