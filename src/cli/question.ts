@@ -5,7 +5,7 @@ import { MetricsError } from '../errors.js';
 import { shown } from '../options.js';
 import type { MetricRecord } from '../record.js';
 import { shardOf } from '../store/shard.js';
-import { parseBytes, parseCount, parseDuration } from './archive/amounts.js';
+import { LONGEST_TIME, parseBytes, parseCount, parseDuration } from './archive/amounts.js';
 import type { FlagValues } from './command.js';
 
 /** The flags that say what is computed of the records. */
@@ -54,7 +54,7 @@ export function readQuestion(flags: FlagValues<typeof QUESTION_FLAGS>, shards: n
     ...(flags.quantile ?? []).map((text) => numberOf('--quantile', text, 0, 1)),
     ...(columns ?? []).flatMap((name) => (isStatistic(name) ? [] : (percentile(name) ?? []))),
   ];
-  const stepMs = parseDuration('--step', flags.step, ['1ms', '100000d']);
+  const stepMs = parseDuration('--step', flags.step, ['1ms', LONGEST_TIME]);
   const groupBy = listed(flags['group-by'] ?? ['metric']).map(groupKey);
   const n = parseCount('--top', top, 1, 1_000_000);
   return {

@@ -4,6 +4,9 @@ import { shown } from '../../options.js';
 /** The longest time that a timer can be set to, in whole days. */
 export const LONGEST_TIMER = '24d';
 
+/** The longest time that is compared, and never waited for. */
+export const LONGEST_TIME = '100000d';
+
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 const BYTES = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])i?B?|B)?$/i;

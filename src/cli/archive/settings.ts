@@ -2,7 +2,7 @@ import { type Rotation, ROTATIONS } from '../../archive/rotation.js';
 import { shown } from '../../options.js';
 import type { ConfigFile } from '../config.js';
 import { bad, firstGiven, type Given, type Setting } from '../setting.js';
-import { LONGEST_TIMER, parseBytes, parseCount, parseDuration, readBytes } from './amounts.js';
+import { LONGEST_TIME, LONGEST_TIMER, parseBytes, parseCount, parseDuration, readBytes } from './amounts.js';
 import { defaultArchive } from './location.js';
 
 /** A setting, and how people write its value. */
@@ -108,7 +108,7 @@ export function readArchiveSettings(
       { value: undefined, shown: 'no bound' },
     ),
     hotRetention: read<number | undefined>(
-      ...(['hotRetention', 'hot-retention', 'CFN_METRICS_HOT_RETENTION', time('0s', '100000d')] as const),
+      ...(['hotRetention', 'hot-retention', 'CFN_METRICS_HOT_RETENTION', time('0s', LONGEST_TIME)] as const),
       { value: undefined, shown: '24h' },
     ),
     maxHotBytes: read('maxHotBytes', 'max-hot-bytes', 'CFN_METRICS_MAX_HOT_BYTES', bytes, {

@@ -3,7 +3,7 @@ import { MetricsError } from '../../errors.js';
 import { shown, wordOption } from '../../options.js';
 import { ShardMetricProducer } from '../../otel/producer.js';
 import { GAUGE_RULES, type GaugeRule, PRODUCER_VIEWS } from '../../otel/producer-options.js';
-import { parseCount, parseDuration } from '../archive/amounts.js';
+import { LONGEST_TIME, parseCount, parseDuration } from '../archive/amounts.js';
 import type { FlagValues } from '../command.js';
 import { complain } from '../failure.js';
 import type { Settings } from '../settings.js';
@@ -35,7 +35,7 @@ export async function prometheusService(
     directory,
     per: wordOption('--per', flags.per, 'agent', PRODUCER_VIEWS),
     gauges: gaugeRules(flags.gauge),
-    gaugeMaxAgeMs: parseDuration('--gauge-max-age', flags['gauge-max-age'], ['1ms', '100000d']),
+    gaugeMaxAgeMs: parseDuration('--gauge-max-age', flags['gauge-max-age'], ['1ms', LONGEST_TIME]),
     maxSeries: parseCount('--max-series', flags['max-series'], 1, 1_000_000),
     snapshotFile: flags['no-snapshot'] ? undefined : (flags.snapshot ?? `${state}.json`),
   });
