@@ -1,4 +1,3 @@
-import { ArchiveChangedError } from './changed.js';
 import { Deletion } from './deletion.js';
 import { Mending } from './mending.js';
 import type { ArchiverOptions } from './options.js';
@@ -9,7 +8,7 @@ import { Sealing } from './sealing.js';
 import { SelfMetrics } from './self-metrics.js';
 import { type ArchiverStatus, freeBytes } from './status.js';
 import { Syncing } from './syncing.js';
-import { archiveError, Trouble } from './trouble.js';
+import { Tasks } from './tasks.js';
 import { Upkeep } from './upkeep.js';
 import { throwFirst, Workspace } from './workspace.js';
 
@@ -33,7 +32,7 @@ export class Archiver {
   readonly #schedule: Schedule;
   readonly #metrics: SelfMetrics | undefined;
   readonly #signals: boolean;
-  readonly #trouble = new Trouble();
+  readonly #tasks: Tasks;
   #syncing: Promise<boolean> | undefined;
   #maintenance: Promise<boolean> | undefined;
   #tidying: Promise<boolean> | undefined;
@@ -43,6 +42,7 @@ export class Archiver {
   constructor(options: ArchiverOptions) {
     const space = new Workspace(options);
     this.#space = space;
+    this.#tasks = new Tasks(space);
     this.#signals = options.signals ?? false;
     this.#sealing = new Sealing(space);
     this.#syncs = new Syncing(space);
@@ -57,7 +57,7 @@ export class Archiver {
       () => this.#syncEnds(),
       (shard) => this.#sealing.seal([shard]),
     );
-    this.#schedule = new Schedule(space.settings, this.#trouble);
+    this.#schedule = new Schedule(space.settings, this.#tasks.trouble);
     const { path, explicit } = space.directory;
     if (options.metrics !== false) this.#metrics = new SelfMetrics(explicit ? path : undefined);
   }
@@ -71,11 +71,11 @@ export class Archiver {
     return {
       directory: directory.path,
       archive,
-      error: this.#trouble.message,
+      error: this.#tasks.trouble.message,
       lagSeconds: succeededAt === undefined ? null : (now - succeededAt) / 1000,
       idleMs: now - this.#schedule.lookedAt,
       syncedBytes,
-      errors: this.#trouble.count + this.#deletion.errors,
+      errors: this.#tasks.trouble.count + this.#deletion.errors,
       archiveBytes: session.known?.bytes() ?? null,
       freeBytes: freeBytes(archive),
       hotBytes: hot.bytes,
@@ -113,7 +113,7 @@ export class Archiver {
    * @returns Whether all of them are sealed; what is not was told to `onEvent`.
    */
   async rotate(which: 'due' | 'all' = 'due'): Promise<boolean> {
-    return this.#attempt('rotate', () => this.#sealing.run(which));
+    return this.#tasks.attempt('rotate', () => this.#sealing.run(which));
   }
 
   /**
@@ -207,20 +207,15 @@ export class Archiver {
 
   async #sync(): Promise<boolean> {
     const began = `${process.hrtime.bigint()}`;
-    const done = await this.#attempt('sync', () => this.#syncs.run());
-    this.#space.session.tell({ sync: { began, error: done ? null : this.#trouble.messageOf('sync') } });
+    const done = await this.#tasks.attempt('sync', () => this.#syncs.run());
+    this.#space.session.tell({ sync: { began, error: done ? null : this.#tasks.trouble.messageOf('sync') } });
     return done;
   }
 
   /** Compressing takes as long as it takes, and a hook before a deletion even longer: nothing else waits for them. */
   async #keepUp(): Promise<void> {
-    if (this.#mayTry('maintain')) await this.#maintain();
+    if (this.#tasks.mayTry('maintain')) await this.#maintain();
     void this.#tidy(false);
-  }
-
-  /** Whether a task does not fail, or failed long enough ago. */
-  #mayTry(task: string): boolean {
-    return performance.now() >= (this.#trouble.retryAt(task) ?? 0);
   }
 
   async #tidy(always: boolean): Promise<boolean> {
@@ -231,42 +226,24 @@ export class Archiver {
   /** One after the other: what is being mended must not go meanwhile. */
   async #mendAndPrune(always: boolean): Promise<boolean> {
     let done = true;
-    if (always || this.#mayTry('mend')) done = await this.#attempt('mend', () => this.#mending.run());
-    if (!this.#pruning.isDue || !(always || this.#mayTry('prune'))) return done;
-    return (await this.#attempt('prune', () => this.#pruning.run())) && done;
+    if (always || this.#tasks.mayTry('mend'))
+      done = await this.#tasks.attempt('mend', () => this.#mending.run());
+    if (!this.#pruning.isDue || !(always || this.#tasks.mayTry('prune'))) return done;
+    return (await this.#tasks.attempt('prune', () => this.#pruning.run())) && done;
   }
 
   async #maintain(): Promise<boolean> {
-    this.#maintenance ??= this.#attempt('maintain', async () => {
-      const sealer = this.#space.sealer();
-      throwFirst(await this.#upkeep.run(this.#space.session.catalog(), sealer));
-    }).finally(() => (this.#maintenance = undefined));
+    this.#maintenance ??= this.#tasks
+      .attempt('maintain', async () => {
+        const sealer = this.#space.sealer();
+        throwFirst(await this.#upkeep.run(this.#space.session.catalog(), sealer));
+      })
+      .finally(() => (this.#maintenance = undefined));
     return this.#maintenance;
   }
 
   async #syncEnds(): Promise<void> {
     while (this.#syncing !== undefined) await this.#syncing;
-  }
-
-  /** Does a task, and tells where it fails for the first time, or in another way, and when it works again. */
-  async #attempt(task: string, work: () => Promise<void>): Promise<boolean> {
-    const space = this.#space;
-    try {
-      space.ensureOpen();
-      await work();
-    } catch (error) {
-      // What the end interrupts is no failure.
-      if (space.signal.aborted) return false;
-      const vanished = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      if (vanished || error instanceof ArchiveChangedError) space.session.forget();
-      const described = archiveError(space.settings.archive, error);
-      const { retryMs, news } = this.#trouble.fail(task, described.message);
-      if (news) space.report({ type: 'error', error: described, retryMs });
-      return false;
-    }
-    const ms = this.#trouble.succeed(task);
-    if (ms !== undefined) space.report({ type: 'recovered', ms });
-    return true;
   }
 }
 
