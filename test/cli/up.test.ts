@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { contents } from '../archive/support.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -215,6 +216,27 @@ describe('cfn-metrics up', () => {
       expect((await up.health()).companions.analyzer.lastFailure?.error).toBe('said nothing for 2 s');
     }, WAIT);
     await ready(up);
+  });
+
+  it('starts the archiver again when it is killed, though the command that it started lives on', async () => {
+    const at = place();
+    const [hook, pids] = [join(at.root, 'hook'), join(at.root, 'pids')];
+    writeFileSync(hook, `#!/bin/sh\necho $$ >> '${pids}'\nexec sleep 1000\n`, { mode: 0o755 });
+    mkdirSync(at.archive);
+    writeFileSync(join(at.archive, 'cfn-metrics-20260101-0.jsonl.gz'), gzipSync(''));
+    onTestFinished(() => {
+      for (const pid of readFileSync(pids, 'utf8').trim().split('\n')) {
+        if (runs(Number(pid))) process.kill(Number(pid), 'SIGKILL');
+      }
+    });
+    const up = await start(['--only=archiver', `--pass=archiver=--before-delete=${hook}`], at);
+    const { companions } = await ready(up);
+    await vi.waitFor(() => expect(readFileSync(pids, 'utf8')).toMatch(/^\d+\n$/), WAIT);
+    process.kill(companions.archiver.pid!, 'SIGKILL');
+    await vi.waitFor(async () => expect((await up.health()).companions.archiver.restarts).toBe(1), WAIT);
+    expect(runs(Number(readFileSync(pids, 'utf8').split('\n')[0]))).toBe(true);
+    await ready(up);
+    expect(await up.end()).toBe(0);
   });
 
   it('ends all in good order, the archiver last, and nothing is lost', async () => {

@@ -38,6 +38,8 @@ export interface CompanionOptions {
 
 /** Bad usage. */
 const REFUSED = 2;
+/** How long after its end the last words of a process may take: what it started may have its stderr, and live on. */
+const LAST_WORDS_MS = 1000;
 /**
  * New objects get 12 MiB at most in place of 48 (three semi-spaces, of 16 MiB by default): they live for a moment, and all
  * of a companion that lives on takes little more than that. With one MiB they are taken for old before they are gone, and
@@ -111,22 +113,31 @@ export class Companion {
       const end = (how: string, code: number | null): void => {
         if (done) return;
         done = true;
+        child.stdout?.destroy();
+        child.stderr?.destroy();
         this.#onEnd(how, code);
         resolve();
       };
       child.once('error', (error) => {
         if (child.pid === undefined) end(error.message, null);
       });
-      child.once('close', (code, signal) => end(`ended with ${signal ?? `status ${code}`}`, code));
+      child.once('exit', (code, signal) => {
+        const how = `ended with ${signal ?? `status ${code}`}`;
+        const silence = setTimeout(() => end(how, code), LAST_WORDS_MS);
+        child.once('close', () => {
+          clearTimeout(silence);
+          end(how, code);
+        });
+      });
     });
     child.on('message', (message) => this.#onMessage(message));
+    this.#awaitReport();
+    // Where there is no descriptor left, there are no pipes either.
+    if (child.pid === undefined) return;
     for (const stream of ['stdout', 'stderr'] as const) {
       eachLine(child[stream]!, (line) => this.#onLine(stream, line));
     }
-    this.#awaitReport();
-    if (child.pid !== undefined) {
-      this.#tell({ type: 'started', pid: child.pid, restarts: this.#restarts });
-    }
+    this.#tell({ type: 'started', pid: child.pid, restarts: this.#restarts });
   }
 
   /** Ends it, and does not start it again. */
