@@ -126,11 +126,14 @@ class Endpoint {
     return request.method === 'GET' || request.method === 'HEAD' ? undefined : [405, 'GET or HEAD'];
   }
 
-  /** Counts a scrape as long as its client takes to read it, which must not be long. */
+  /** Counts a scrape as long as its client takes to read it, which must not be long, however it goes on. */
   #track(response: ServerResponse): void {
     this.#active += 1;
-    response.once('close', () => (this.#active -= 1));
-    response.setTimeout(2 * this.#settings.timeoutMs, () => response.destroy());
+    const late = setTimeout(() => response.destroy(), 2 * this.#settings.timeoutMs).unref();
+    response.once('close', () => {
+      clearTimeout(late);
+      this.#active -= 1;
+    });
   }
 
   async #scrape(request: IncomingMessage, response: ServerResponse): Promise<void> {

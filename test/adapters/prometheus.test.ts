@@ -310,6 +310,25 @@ describe('requests', () => {
     expect(late).toMatchObject({ status: 503, text: 'nothing was collected within 100 ms\n' });
   });
 
+  it('cuts off who reads an answer without end, and others are answered', async () => {
+    const directory = temporaryDirectory();
+    for (let i = 0; i < 4000; i += 1) {
+      store(directory, { metric: 'size', value: i, attributes: { path: `${i}`.padEnd(4000, 'x') } });
+    }
+    const { port, ask } = await serve({ directory, maxConcurrent: 1, timeoutMs: 2000 });
+    expect((await ask()).body.length).toBeGreaterThan(16_000_000);
+    const socket = connect(port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    socket.write('GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    const sips = setInterval(() => socket.read(), 100);
+    onTestFinished(() => void socket.destroy());
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect((await ask()).status).toBe(503);
+    await expect.poll(async () => (await ask()).status, { timeout: 8000, interval: 200 }).toBe(200);
+    clearInterval(sips);
+    expect(socket.bytesRead).toBeLessThan(16_000_000);
+  });
+
   it('a directory that is missing is a 503 that says so, until it is there', async () => {
     const directory = join(temporaryDirectory(), 'missing');
     const { ask } = await serve({ directory });

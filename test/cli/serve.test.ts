@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -132,6 +132,15 @@ describe('cfn-metrics serve', () => {
     expect(await scrape(url)).toBe('401 a bearer token is needed\n');
     expect(await scrape(url, { authorization: 'Bearer hush-hush' })).toMatch(/^200 /);
     expect(output).not.toContain('hush');
+  });
+
+  it('cuts off who does not say in ten seconds what is wanted', { timeout: 20_000 }, async () => {
+    const { url } = await start(['--dir', temporaryDirectory()]);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write('GET /metrics HTTP/1.1\r\nhost: localhost\r\n');
+    // Node looks for those that are late each half minute only, where it is not told otherwise.
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 408 /);
   });
 
   it('says in one line that the port is taken', async () => {

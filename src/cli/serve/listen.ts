@@ -4,8 +4,9 @@ import { MetricsError } from '../../errors.js';
 
 /** A scrape comes on one connection, and stays on it; more than these are no scrapers. */
 const MAX_CONNECTIONS = 256;
-/** How long a client may take to say what it wants. */
+/** How long a client may take to say what it wants, and how often those that take longer are looked for. */
 const REQUEST_MS = 10_000;
+const LOOK_MS = 1000;
 
 /**
  * Listens on an address.
@@ -19,7 +20,12 @@ export async function listen(
   port: number,
   flag = 'port',
 ): Promise<Server> {
-  const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, handler);
+  const limits = {
+    requestTimeout: REQUEST_MS,
+    headersTimeout: REQUEST_MS,
+    connectionsCheckingInterval: LOOK_MS,
+  };
+  const server = createServer(limits, handler);
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
