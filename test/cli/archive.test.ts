@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -204,6 +205,10 @@ describe('archive, the daemon', () => {
     expect(await ask('/healthz')).toMatchObject({ status: 200, body: { ok: true, error: null } });
     expect(await ask('/readyz')).toMatchObject({ status: 200, body: { ok: true, directory, archive } });
     expect(await ask('/other')).toMatchObject({ status: 404 });
+    // A page in a browser may have its own name point here.
+    const foreign = get({ port, path: '/readyz', headers: { host: 'evil.example' }, agent: false });
+    const [{ statusCode }] = (await once(foreign, 'response')) as [IncomingMessage];
+    expect(statusCode).toBe(403);
     mkdirSync(join(directory, 'cfn-metrics-3.jsonl'));
     await vi.waitFor(async () => {
       expect(await ask('/readyz')).toMatchObject({
@@ -212,16 +217,11 @@ describe('archive, the daemon', () => {
       });
     }, WAIT);
     expect(await ask('/healthz')).toMatchObject({ status: 200 });
-    const second = cli([
-      'archive',
-      '--dir',
-      directory,
-      '--archive',
-      `${archive}-2`,
-      '--health-port',
-      String(port),
-    ]);
-    expect(second.status).toBe(1);
+    const second = cli([...setup().args, '--health-port', String(port)]);
+    expect(second).toEqual({
+      ...{ status: 2, stdout: '' },
+      stderr: `cfn-metrics: --health-port ${port} cannot be used on 127.0.0.1: somebody else listens there\n`,
+    });
   });
 
   it('stores how it is in the shards', async () => {

@@ -1,6 +1,7 @@
-import { createServer, type Server } from 'node:http';
-import { MetricsError } from '../../errors.js';
+import type { RequestListener, Server } from 'node:http';
+import { Guard } from '../../../adapters/prometheus/guard.js';
 import type { ArchiverStatus } from '../../archive/status.js';
+import { listen } from '../serve/listen.js';
 
 /** Longer without a look at what is due, and the process hangs. */
 const HANGING_MS = 120_000;
@@ -30,20 +31,20 @@ export async function serveHealth(
   readStatus: () => ArchiverStatus,
 ): Promise<Server> {
   const judges: Readonly<Record<string, typeof isReady>> = { '/healthz': isAlive, '/readyz': isReady };
-  const server = createServer((request, response) => {
+  const guard = new Guard([], undefined);
+  const handler: RequestListener = (request, response) => {
+    const say = (code: number, body: unknown): void => {
+      response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+      response.end(`${JSON.stringify(body)}\n`);
+    };
     const judge = judges[request.url?.split('?')[0] ?? ''];
-    const status = readStatus();
-    const code = judge === undefined ? 404 : judge(status, intervalMs) ? 200 : 503;
-    response.writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-    response.end(judge === undefined ? '{}\n' : `${JSON.stringify({ ok: code === 200, ...status })}\n`);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'EADDRINUSE' ? 'somebody else listens there' : error.message;
-      const message = `--health-port ${port} cannot be used: ${reason}`;
-      reject(new MetricsError('ERR_METRICS_OPTION', message, { cause: error }));
-    });
-    server.listen(port, '127.0.0.1', resolve);
-  });
-  return server.unref();
+    if (!guard.isMeantForUs(request)) say(403, { error: 'this host name is not among the allowed ones' });
+    else if (judge === undefined) say(404, {});
+    else {
+      const status = readStatus();
+      const ok = judge(status, intervalMs);
+      say(ok ? 200 : 503, { ok, ...status });
+    }
+  };
+  return (await listen(handler, '127.0.0.1', port, 'health-port')).unref();
 }
