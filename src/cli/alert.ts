@@ -1,6 +1,7 @@
 import type { ChannelContext } from '../alert/channels/config.js';
 import { createAlerter } from '../alert/create-alerter.js';
 import { MetricsError } from '../errors.js';
+import { requireDirectory } from '../store/reader.js';
 import { listAlerts } from './alert/list.js';
 import { logEvent } from './alert/log.js';
 import { testNotify } from './alert/notify.js';
@@ -15,6 +16,7 @@ import { counted } from './format.js';
 import { print } from './output.js';
 import { namedDirectory, readSettings, type SettingFlags } from './settings.js';
 import { visible } from './text.js';
+import { followerReport } from './up/follower-report.js';
 import { reportToSupervisor } from './up/report.js';
 
 const HELP = `Usage: cfn-metrics alert [OPTION]…
@@ -89,6 +91,7 @@ async function alert(args: readonly string[]): Promise<number> {
     colour: process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === '',
   };
   if (flags['test-notify'] !== undefined) return testNotify(flags['test-notify'], rules, context);
+  requireDirectory(settings.directory.value);
   const directory = namedDirectory(settings);
   const state = settings.alert.alertState.value;
   const options = { state, directory, rules, context, intervalMs, onEvent: logEvent };
@@ -110,7 +113,7 @@ async function alert(args: readonly string[]): Promise<number> {
   reload = watching.reload;
   reportToSupervisor(() => {
     const { evaluatedAt, lagMs } = alerter.status;
-    return { ready: evaluatedAt !== null, lagMs };
+    return followerReport(settings.directory.value, evaluatedAt !== null, lagMs);
   });
   try {
     await alerter.run(stop.signal);

@@ -1,4 +1,5 @@
 import { MetricsError } from '../errors.js';
+import { requireDirectory } from '../store/reader.js';
 import { parseCount } from './archive/amounts.js';
 import { type Command, parseFlags } from './command.js';
 import { complain } from './failure.js';
@@ -67,11 +68,15 @@ async function run(args: readonly string[]): Promise<number> {
   const { host = '127.0.0.1' } = flags;
   const settings = await readSettings(flags);
   const token = readToken(flags['token-file']);
+  requireDirectory(settings.directory.value);
   const context = { directory: namedDirectory(settings), hosts: flags['allow-host'], token };
   const service = flags.answers
     ? answerService(flags, context, settings)
     : await prometheusService(flags, context, settings);
-  const server = await listen(service.handler, host, port);
+  const server = await listen(service.handler, host, port).catch(async (error: unknown) => {
+    await service.end();
+    throw error;
+  });
   const stopped = new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
   if (token === undefined && !isLoopback(host)) {
     complain(`whoever reaches ${host} may read all metrics; --token-file asks for a token`);

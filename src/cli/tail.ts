@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { MetricsError } from '../errors.js';
 import { formatRecord, type MetricRecord, TARGET_INFO } from '../record.js';
 import { followRecords } from '../store/tail.js';
 import { type Command, parseFlags } from './command.js';
+import { complain } from './failure.js';
 import { recordFilter } from './filter.js';
 import { print, watchOutput } from './output.js';
 import { recordLine } from './record-line.js';
@@ -27,6 +29,10 @@ const FLAGS = { metric: 'texts', agent: 'texts', since: 'text', dir: 'text', jso
 
 /** How long the rest of the output may take after the end. */
 const LAST_WORDS_MS = 500;
+/** How often it looks for files that cannot be read. */
+const LOOK_MS = 1000;
+/** Of more files it is not said that they cannot be read; names can be planted without end. */
+const MAX_TOLD = 100;
 
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
@@ -44,9 +50,21 @@ async function run(args: readonly string[]): Promise<number> {
   const style = outputStyle();
   const format = flags.json ? formatRecord : (record: MetricRecord): string => recordLine(record, style);
   const tail = followRecords({ directory: namedDirectory(settings), from: since, signal: stop.signal });
-  for await (const { records } of tail) {
-    const text = records.filter(wanted).map(format).join('');
-    if (text !== '' && !print(text)) await drained(stop.signal);
+  const unreadable = new Set<string>();
+  const looking = setInterval(() => {
+    for (const { file, reason } of tail.counts.unreadable) {
+      if (unreadable.size >= MAX_TOLD || unreadable.has(file)) continue;
+      unreadable.add(file);
+      complain(new MetricsError('ERR_METRICS_STORE', `${file} was not read: ${reason}`));
+    }
+  }, LOOK_MS);
+  try {
+    for await (const { records } of tail) {
+      const text = records.filter(wanted).map(format).join('');
+      if (text !== '' && !print(text)) await drained(stop.signal);
+    }
+  } finally {
+    clearInterval(looking);
   }
   // A reader that is stuck must not keep an interrupted command alive; one that reads gets the rest.
   setTimeout(() => process.exit(), LAST_WORDS_MS).unref();

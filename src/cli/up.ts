@@ -67,6 +67,8 @@ const FLAGS = {
 const HEALTH_PORT = 9465;
 const STOP_MS = 50_000;
 const HANG_MS = 120_000;
+/** A second signal within this time is the same one, sent twice. */
+const AGAIN_MS = 1000;
 /** What both may be. */
 const TIMES = ['1s', '1d'] as const;
 const SIGNALS = [...new Set(COMPANIONS.flatMap(({ signals = [] }) => signals))];
@@ -113,8 +115,15 @@ async function run(args: readonly string[]): Promise<number> {
   handOn = (signal) => supervisor.signal(signal);
   const metrics = new SelfMetrics(namedDirectory(settings), () => supervisor.status);
   const refusal = await Promise.race([stopped, refused]);
-  // Who cannot wait says so twice.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => supervisor.kill());
+  // Who cannot wait says so twice; timeout(1) and others tell the process and its group, which is once.
+  const endsAt = performance.now();
+  let forced = false as boolean;
+  const force = (): void => {
+    if (performance.now() - endsAt < AGAIN_MS) return;
+    forced = true;
+    supervisor.kill();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, force);
   metrics.tell();
   await metrics.close();
   const killed = await supervisor.stop(stopMs);
@@ -123,7 +132,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (refusal !== undefined) throw refusal;
   if (killed.length > 0)
     complain(`${killed.join(', ')} did not end within ${stopMs / 1000} s, and was killed`);
-  return killed.length === 0 ? 0 : 1;
+  return killed.length === 0 && !forced ? 0 : 1;
 }
 
 /** Companions that somebody gave something to do: by an option, or backends to forward to in the config file. */

@@ -1,4 +1,4 @@
-import { closeSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, statSync } from 'node:fs';
 import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import { FEED, RecordList, type RecordSink } from '../points.js';
@@ -173,6 +173,12 @@ export function readRecords(options: ReadOptions = {}): RecordReader {
   return new RecordReader(options);
 }
 
+const PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'is not a directory',
+  EACCES: 'cannot be read by this user (EACCES)',
+};
+
 /**
  * Refuses a named directory that cannot be read.
  *
@@ -182,14 +188,14 @@ export function readRecords(options: ReadOptions = {}): RecordReader {
 export function requireDirectory({ path, explicit }: ShardDirectory, what = 'directory'): void {
   const problem = directoryProblem(path);
   if (problem === undefined || (problem === 'ENOENT' && !explicit)) return;
-  const why =
-    problem === 'ENOENT' ? 'does not exist' : problem === 'ENOTDIR' ? 'is not a directory' : problem;
-  throw new MetricsError('ERR_METRICS_DIRECTORY', `${what} ${path} ${why}`);
+  throw new MetricsError('ERR_METRICS_DIRECTORY', `${what} ${path} ${PROBLEMS[problem] ?? problem}`);
 }
 
 function directoryProblem(path: string): string | undefined {
   try {
-    return statSync(path).isDirectory() ? undefined : 'ENOTDIR';
+    if (!statSync(path).isDirectory()) return 'ENOTDIR';
+    accessSync(path, constants.R_OK | constants.X_OK);
+    return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);
   }

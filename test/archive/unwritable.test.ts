@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { appendFileSync, chmodSync, chownSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { CLI, cleanEnvironment } from '../cli/run.js';
+import { asUser, CLI, cleanEnvironment, mayChangeUser, OTHER_USER } from '../cli/run.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { contents, line, names, setup } from './support.js';
 
 const WAIT = { timeout: 15_000, interval: 30 };
-const USER = 61_001;
 
 function mount(...args: string[]): boolean {
   return spawnSync('mount', args, { stdio: 'ignore' }).status === 0;
@@ -19,16 +18,6 @@ function mayMount(): boolean {
   const done = mount('-t', 'tmpfs', 'cfn-test', directory);
   spawnSync('umount', ['-l', directory]);
   return done;
-}
-
-/** Whether another user can be had, who may run what was built. */
-function mayChangeUser(): boolean {
-  return spawnSync('setpriv', asUser([CLI, '--version']), { stdio: 'ignore' }).status === 0;
-}
-
-function asUser(args: readonly string[]): string[] {
-  const user = String(USER);
-  return ['--reuid', user, '--regid', user, '--clear-groups', process.execPath, ...args];
 }
 
 describe('an archive that cannot be written', () => {
@@ -119,7 +108,7 @@ describe('an archive that cannot be written', () => {
     const shard = (value: number): void => {
       const path = join(directory, `cfn-metrics-${value}.jsonl`);
       appendFileSync(path, line(value));
-      chownSync(path, USER, USER);
+      chownSync(path, OTHER_USER, OTHER_USER);
     };
     const give = (user: number): void => {
       for (const path of [archive, ...readdirSync(archive).map((name) => join(archive, name))]) {
@@ -139,7 +128,7 @@ describe('an archive that cannot be written', () => {
     const said = `error: archive ${archive} cannot be written: this user may not write there (EACCES)`;
     await vi.waitFor(() => expect(log).toContain(said), WAIT);
     expect(child.exitCode).toBeNull();
-    give(USER);
+    give(OTHER_USER);
     await vi.waitFor(() => expect(log).toContain('works again, after'), WAIT);
     const ended = once(child, 'close');
     child.kill('SIGTERM');
@@ -156,7 +145,7 @@ function ownedByUser() {
   const [directory, archive] = [join(root, 'shm'), join(root, 'archive')];
   for (const path of [directory, archive]) {
     mkdirSync(path);
-    chownSync(path, USER, USER);
+    chownSync(path, OTHER_USER, OTHER_USER);
   }
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   return { root, directory, archive };

@@ -51,6 +51,20 @@ export function shell(line: string, { env, cwd }: RunOptions = {}): Outcome {
   return { status, stdout, stderr };
 }
 
+/** A user who owns nothing here. */
+export const OTHER_USER = 61_001;
+
+/** What `setpriv` has to be told to run a program of Node as {@link OTHER_USER}. */
+export function asUser(args: readonly string[]): string[] {
+  const user = String(OTHER_USER);
+  return ['--reuid', user, '--regid', user, '--clear-groups', process.execPath, ...args];
+}
+
+/** Whether that user can be had, and may run what was built. */
+export function mayChangeUser(): boolean {
+  return spawnSync('setpriv', asUser([CLI, '--version']), { stdio: 'ignore' }).status === 0;
+}
+
 /** Starts the command and leaves it running; it is killed when the test ends. */
 export function startCli(args: readonly string[]): {
   child: ChildProcessWithoutNullStreams;

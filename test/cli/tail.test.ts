@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
 import { CLI, cleanEnvironment, startCli, store } from './run.js';
@@ -111,6 +112,17 @@ describe('tail', () => {
     expect(await ended).toEqual([0, null]);
     clearInterval(writing);
     expect(complaints).toBe('');
+  });
+
+  it('names once what it cannot read, and goes on', async () => {
+    const directory = temporaryDirectory();
+    symlinkSync('/etc/passwd', join(directory, 'cfn-metrics-3.jsonl'));
+    const { child } = await tailing(directory);
+    let complaints = '';
+    child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
+    await vi.waitFor(() => expect(complaints).not.toBe(''), WAIT);
+    await delay(1500);
+    expect(complaints).toBe(`cfn-metrics: ${join(directory, 'cfn-metrics-3.jsonl')} was not read: ELOOP\n`);
   });
 
   it('waits for a slow reader instead of filling memory, and can be stopped meanwhile', async () => {

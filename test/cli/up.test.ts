@@ -1,9 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { contents } from '../archive/support.js';
@@ -208,6 +209,21 @@ describe('cfn-metrics up', () => {
     await ready(up);
   });
 
+  it('is not ready while the directory of the shards is away', async () => {
+    const up = await start(['--only', 'analyzer,prometheus']);
+    const { companions } = await ready(up);
+    renameSync(up.directory, `${up.directory}-away`);
+    await vi.waitFor(
+      async () =>
+        expect(await up.ask('/-/ready')).toEqual({ status: 503, body: 'not ready: analyzer, prometheus\n' }),
+      WAIT,
+    );
+    expect((await up.health()).companions.prometheus.error).toBe(`directory ${up.directory} does not exist`);
+    renameSync(`${up.directory}-away`, up.directory);
+    const after = (await ready(up)).companions;
+    expect(after.analyzer.pid).toBe(companions.analyzer.pid);
+  });
+
   it('kills what hangs, and starts it again', async () => {
     const up = await start(['--only=analyzer', '--hang-after=2s']);
     const { companions } = await ready(up);
@@ -265,6 +281,26 @@ describe('cfn-metrics up', () => {
     const stops = [...up.log().matchAll(/ (\w+): stopped/g)].map(([, name]) => name);
     expect(stops).toEqual(['analyzer', 'archiver']);
     expect(up.log()).toContain('archiver: stopped\n');
+  });
+
+  it('takes a signal that comes twice for one, as timeout(1) sends it', async () => {
+    const up = await start(['--only=analyzer,archiver']);
+    await ready(up);
+    up.child.kill('SIGTERM');
+    expect(await up.end()).toBe(0);
+    const stops = [...up.log().matchAll(/ (\w+): stopped\n/g)].map(([, name]) => name);
+    expect(stops).toEqual(['analyzer', 'archiver']);
+  });
+
+  it('kills all of them when it is told again to end, and fails', async () => {
+    const up = await start(['--only=analyzer,archiver']);
+    const { companions } = await ready(up);
+    process.kill(companions.analyzer.pid!, 'SIGSTOP');
+    up.child.kill('SIGINT');
+    await delay(1100);
+    expect(await up.end('SIGINT')).toBe(1);
+    expect(up.log()).toContain('analyzer: stopped: ended with SIGKILL\n');
+    for (const name of ['analyzer', 'archiver'] as const) expect(runs(companions[name].pid!)).toBe(false);
   });
 
   it('leaves nobody behind when it is killed itself', async () => {
@@ -348,11 +384,16 @@ describe('cfn-metrics up, told what cannot be', () => {
       stdout: '',
       stderr: `cfn-metrics: --health-port ${port} cannot be used on 127.0.0.1: somebody else listens there\n`,
     });
-    const { status, stderr } = cli([...args, `--prometheus-port=${port}`], { env });
     const why = `--port ${port} cannot be used on 127.0.0.1: somebody else listens there`;
-    expect(stderr.split(why)).toHaveLength(2);
-    expect(stderr.endsWith(`\ncfn-metrics: prometheus cannot be started: ${why}\n`)).toBe(true);
-    expect(status).toBe(2);
+    for (const [name, option] of [
+      ['prometheus', 'prometheus-port'],
+      ['analyzer', 'answer-port'],
+    ] as const) {
+      const { status, stderr } = cli([...args, `--${option}=${port}`], { env });
+      expect(stderr.split(why)).toHaveLength(2);
+      expect(stderr.endsWith(`\ncfn-metrics: ${name} cannot be started: ${why}\n`)).toBe(true);
+      expect(status).toBe(2);
+    }
   });
 });
 

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
 import manifest from '../../package.json' with { type: 'json' };
-import { cli, shell, store } from './run.js';
+import { asUser, cleanEnvironment, CLI, cli, mayChangeUser, shell, store } from './run.js';
 
 const COMMANDS = ['analyze', 'tail', 'forward', 'up', 'doctor', 'simulate', 'init'];
 
@@ -102,14 +104,37 @@ describe('bad usage is one line that names it, and exit code 2', () => {
 });
 
 describe('a directory', () => {
-  it.each(['analyze', 'tail'])('that was named and is missing fails %s', (command) => {
-    const byFlag = cli([command, '--dir', '/nowhere/at/all']);
+  it.each([
+    ['analyze'],
+    ['tail'],
+    ['watch', '--once'],
+    ['alert'],
+    ['alert', '--once'],
+    ['serve', '--prometheus'],
+    ['serve', '--answers'],
+  ])('that was named and is missing fails %s %s', (...command) => {
+    const byFlag = cli([...command, '--dir', '/nowhere/at/all']);
     expect(byFlag).toEqual({
       status: 1,
       stdout: '',
       stderr: 'cfn-metrics: directory /nowhere/at/all does not exist\n',
     });
-    expect(cli([command], { env: { CFN_METRICS_DIR: '/nowhere/at/all' } })).toEqual(byFlag);
+    expect(cli(command, { env: { CFN_METRICS_DIR: '/nowhere/at/all' } })).toEqual(byFlag);
+  });
+
+  it('that this user cannot read fails whoever would follow it', ({ skip }) => {
+    if (!mayChangeUser()) skip();
+    const directory = temporaryDirectory();
+    chmodSync(directory, 0o700);
+    for (const command of [['tail'], ['serve', '--answers'], ['alert'], ['analyze']]) {
+      const { status, stderr } = spawnSync('setpriv', asUser([CLI, ...command, '--dir', directory]), {
+        ...{ encoding: 'utf8', env: cleanEnvironment(), timeout: 15_000 },
+      });
+      expect({ command, status, stderr }).toEqual({
+        ...{ command, status: 1 },
+        stderr: `cfn-metrics: directory ${directory} cannot be read by this user (EACCES)\n`,
+      });
+    }
   });
 
   it('that is none fails', () => {

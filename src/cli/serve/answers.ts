@@ -4,7 +4,6 @@ import { Window } from '../../analyze/window.js';
 import type { WindowQuery } from '../../analyze/window-options.js';
 import { MetricsError } from '../../errors.js';
 import { shown } from '../../options.js';
-import { requireDirectory } from '../../store/reader.js';
 import { followRecords, type Tail } from '../../store/tail.js';
 import { answerAsJson } from '../answer.js';
 import { parseDuration } from '../archive/amounts.js';
@@ -14,6 +13,7 @@ import { QUESTION_FLAGS, readQuestion } from '../question.js';
 import type { Settings } from '../settings.js';
 import { parseTime } from '../time.js';
 import { AnalyzerMetrics } from './analyzer-metrics.js';
+import { followerReport } from '../up/follower-report.js';
 import type { Service, ServiceContext } from './service.js';
 
 /** Flags of `serve --answers` alone. */
@@ -46,7 +46,6 @@ export function answerService(
   settings: Settings,
 ): Service {
   const lengthMs = windowOption(flags.window);
-  requireDirectory(settings.directory.value);
   const stop = new AbortController();
   const from = Date.now() - lengthMs;
   const tail = followRecords({ directory, from, signal: stop.signal });
@@ -69,7 +68,12 @@ export function answerService(
     stop.abort();
     await following;
   };
-  return { handler, path: PATH, report: () => ({ ready: follower.caughtUp, lagMs: follower.lagMs }), end };
+  return {
+    handler,
+    path: PATH,
+    report: () => followerReport(settings.directory.value, follower.caughtUp, follower.lagMs),
+    end,
+  };
 }
 
 /** Follows the shards, and keeps the last minutes. */

@@ -8,6 +8,7 @@ import type { FlagValues } from '../command.js';
 import { complain } from '../failure.js';
 import type { Settings } from '../settings.js';
 import { stateOf } from '../user-state.js';
+import { followerReport } from '../up/follower-report.js';
 import type { Service, ServiceContext } from './service.js';
 
 /** Flags of `serve --prometheus` alone. */
@@ -45,7 +46,7 @@ export async function prometheusService(
   return {
     handler,
     path: '/metrics',
-    report: () => ({ ready: true, lagMs: producer.stats().lagMs }),
+    report: () => followerReport(settings.directory.value, true, producer.stats().lagMs),
     end: () => producer.shutdown(),
   };
 }
