@@ -198,7 +198,7 @@ function load(letter: string, record: MetricRecord, parts: ForwardParts, now: nu
       series.setLast(record);
       return;
     }
-    if (metric.type === 'gauge') series.set(record.value, record.time);
+    if (metric.type === 'gauge') series.set(record.value, record.time, now);
     else series.total!.add(record);
     series.time = Math.max(series.time, record.time);
     series.changed = letter.toLowerCase() === LETTERS.changed;

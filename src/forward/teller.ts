@@ -58,7 +58,7 @@ export class Teller {
     const time = Math.min(record.time, now);
     if (time <= last) return false;
     this.#told.set(series, { at: time, value: record.value });
-    series.set(record.value, time);
+    series.set(record.value, time, now);
     series.changed = false;
     this.#raw.push(pointOf(metric, series, { value: record.value }, time, undefined));
     return true;

@@ -76,14 +76,15 @@ function gaugePoints(metric: Metric, { gaugeRules }: PointsRequest): DataPoint<u
   const points: DataPoint<unknown>[] = [];
   if (gaugeRules === undefined) {
     for (const { attributes, start, time, value } of allSeries(metric)) {
-      points.push(point(attributes, hrTime(start), hrTime(time), value));
+      // the clock may have been set back since the first one
+      points.push(point(attributes, hrTime(Math.min(start, time)), hrTime(time), value));
     }
     return points;
   }
   const rule = gaugeRules.get(metric.name) ?? gaugeRules.get('*') ?? 'mean';
   for (const group of groupAgents(metric).values()) {
-    const start = Math.min(...group.map((series) => series.start));
     const time = Math.max(...group.map((series) => series.time));
+    const start = Math.min(time, ...group.map((series) => series.start));
     points.push(point(withoutAgent(group[0]!), hrTime(start), hrTime(time), reduce(group, rule)));
   }
   return points;

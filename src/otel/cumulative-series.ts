@@ -35,6 +35,8 @@ export class Series {
   readonly #type: RecordType;
   /** Cumulative up-down counter: the last value of each writer. */
   #lasts: Map<string, MetricRecord> | undefined;
+  /** Gauge: whether the value claimed to be from the future, so that its time does not tell how old it is. */
+  #ahead = false;
   #reported: Numbers | undefined;
 
   constructor(type: RecordType, identity: SeriesIdentity, start: number) {
@@ -51,12 +53,26 @@ export class Series {
     this.total = type === 'gauge' ? undefined : emptyTotal(type);
   }
 
-  /** Takes the value of a gauge, if it is not older than the one there is. */
-  set(value: number, time: number): void {
-    if (time < this.time) return;
+  /**
+   * Takes the value of a gauge, if it is not older than the one there is. How old one from the future is nobody knows, so
+   * that any that is read after it takes its place: else none would, for as long as a clock was set back.
+   */
+  set(value: number, time: number, now: number): void {
+    this.#settleTime(now);
+    if (time < this.time && !this.#ahead) return;
     this.value = value;
     this.time = time;
+    this.#ahead = false;
     this.changed = true;
+    this.#settleTime(now);
+  }
+
+  /** Makes what claims to be from the future be from now: from here on it grows old as all else does. */
+  settle(now: number): void {
+    this.#settleTime(now);
+    for (const [key, last] of this.#lasts ?? []) {
+      if (last.time > now) this.#lasts!.set(key, { ...last, time: now });
+    }
   }
 
   /** Takes the last value of one writer of a cumulative up-down counter. */
@@ -117,6 +133,12 @@ export class Series {
   /** Says that all there is was reported before. */
   markReported(): void {
     this.#reported = this.total?.numbers();
+  }
+
+  #settleTime(now: number): void {
+    if (this.time <= now) return;
+    this.time = now;
+    this.#ahead = true;
   }
 }
 

@@ -88,11 +88,13 @@ export class CumulativeState {
     }
   }
 
-  /** Forgets gauges that are too old, and metrics without a series. */
+  /** Forgets gauges that are too old, and metrics without a series. Nothing is younger than now, whatever it claims. */
   expire(now: number): void {
     const { gaugeMaxAgeMs } = this.#settings;
     for (const [key, metric] of this.#metrics) {
       const { type, series, overflow } = metric;
+      for (const each of series.values()) each.settle(now);
+      overflow?.settle(now);
       if (type === 'gauge') {
         for (const [name, { time }] of series) if (time < now - gaugeMaxAgeMs) this.#remove(series, name);
         if (overflow !== undefined && overflow.time < now - gaugeMaxAgeMs) metric.overflow = undefined;
@@ -172,9 +174,8 @@ export class CumulativeState {
       this.refused += 1;
       return;
     }
-    const time = Math.min(record.time, now);
     if (metric.type === 'gauge') {
-      this.seriesOf(metric, record, now).set(record.value, time);
+      this.seriesOf(metric, record, now).set(record.value, record.time, now);
       return;
     }
     if (record.temporality === undefined) {
@@ -182,7 +183,7 @@ export class CumulativeState {
     } else if (metric.type === 'updowncounter') {
       const series = this.seriesOf(metric, record, now);
       series.setLast(record);
-      series.time = Math.max(series.time, time);
+      series.time = Math.max(series.time, Math.min(record.time, now));
     } else {
       const before = this.streams.advance(this.streamOf(record), record);
       if (before === 'baseline') this.refused += 1;

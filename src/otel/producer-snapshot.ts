@@ -85,7 +85,7 @@ function restore(state: CumulativeState, record: MetricRecord, overflow: boolean
   // fewer may be kept than when it was saved
   if (metric === undefined) return;
   const series = overflow ? state.overflowOf(metric, record, now) : state.seriesOf(metric, record, now);
-  if (metric.type === 'gauge') series.set(record.value, Math.min(record.time, now));
+  if (metric.type === 'gauge') series.set(record.value, record.time, now);
   else if (record.writer !== undefined) series.setLast(record);
   else series.total!.add(record);
   series.time = Math.max(series.time, Math.min(record.time, now));
