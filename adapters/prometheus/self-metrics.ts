@@ -45,7 +45,7 @@ function producerMetrics(stats: ProducerStats): MetricData[] {
     counter('records', 'Records that were read.', [records]),
     counter('records_torn', 'Records that were cut off.', [torn]),
     counter('lines_foreign', 'Lines that are no record.', [foreign]),
-    gauge('files_unreadable', 'Files that cannot be read.', [unreadable]),
+    gauge('files_unreadable', 'Files that cannot be read now.', [unreadable]),
     counter('points_refused', 'Points that could not be added.', [refused]),
     gauge('series', 'Series that are kept apart.', [series]),
     counter('points_overflowed', 'Points that were added to an overflow series.', [overflowed]),

@@ -144,7 +144,7 @@ export interface ProducerStats {
   readonly torn: number;
   /** Lines that are no record at all. */
   readonly foreign: number;
-  /** Files that cannot be read. */
+  /** Files that cannot be read now. */
   readonly unreadable: number;
   /**
    * Points that were not added: of a counter that fell, or whose value is no number; of more metrics than series may be;

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { FollowedFile, offsetIn } from './followed.js';
 import type { FilePosition, Position } from './position.js';
 import { lastLineEnd, seekTime } from './seek.js';
-import { listSegments, openSegment, type Segment, type UnreadableFile } from './segments.js';
+import { listSegments, openSegment, type Segment, type UnreadableFile, unreadableBy } from './segments.js';
 import type { SegmentName } from './shard.js';
 import type { From } from './tail-options.js';
 
 /** How much later than a younger record an older one may stand in its file. */
 const LATENESS_MS = 60_000;
-/** Files that cannot be read and are remembered; names can be planted without end. */
+/** Files that cannot be opened and are told; names can be planted without end. */
 const MAX_UNREADABLE = 1000;
 /** A file that did not grow for this long is closed; its size is still looked at. */
 const KEEP_OPEN_MS = 60_000;
@@ -23,7 +23,8 @@ export class FollowedFiles {
   readonly #directory: string;
   readonly #from: From;
   readonly #files = new Map<string, FollowedFile>();
-  readonly #unreadable = new Map<string, UnreadableFile>();
+  /** What the last listing could not open. */
+  #refused: UnreadableFile[] = [];
   /** What a saved position says of files that were not found yet; undefined where there is none. */
   #saved: Map<string, FilePosition> | undefined;
   #begun = false;
@@ -38,9 +39,10 @@ export class FollowedFiles {
     this.#from = from;
   }
 
-  /** What could not be read, and why. */
+  /** What cannot be read now, and why. */
   get unreadable(): UnreadableFile[] {
-    return [...this.#unreadable.values()];
+    const followed = [...this.#files.values()].map(({ unreadable }) => unreadable);
+    return [...this.#refused, ...followed.filter((file) => file !== undefined)];
   }
 
   /** What was deleted before all of it was read: files, and how many bytes of them, as far as they were seen. */
@@ -76,7 +78,7 @@ export class FollowedFiles {
   /** Finds files that were not there before, new names, and names that are gone. */
   list(): void {
     const now = performance.now();
-    if (this.#unreadable.size > MAX_UNREADABLE) this.#unreadable.clear();
+    this.#refused = [];
     const names = this.#names();
     if (names === undefined) return;
     const present = new Set<string>();
@@ -104,12 +106,6 @@ export class FollowedFiles {
     }
   }
 
-  /** Remembers that something could not be read, or written. */
-  cannot(file: string, error: unknown): void {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    this.#unreadable.set(file, { file, reason });
-  }
-
   /** Closes all of them; reading one opens it again. */
   close(): void {
     for (const file of this.#files.values()) file.close();
@@ -120,7 +116,7 @@ export class FollowedFiles {
     try {
       return listSegments(this.#directory);
     } catch (error) {
-      this.cannot(this.#directory, error);
+      this.#refused.push(unreadableBy(error, this.#directory));
       return undefined;
     }
   }
@@ -135,11 +131,10 @@ export class FollowedFiles {
   }
 
   #follow(name: SegmentName, now: number): string | undefined {
-    const path = join(this.#directory, name.name);
     const segment = openSegment(this.#directory, name);
     if (segment === undefined) return undefined;
     if ('reason' in segment) {
-      this.#unreadable.set(path, segment);
+      if (this.#refused.length < MAX_UNREADABLE) this.#refused.push(segment);
       return undefined;
     }
     const { dev, ino, size } = segment.stat;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { MetricRecord } from '../record.js';
 import { CHUNK_BYTES, type LineDecoder } from './lines.js';
 import { type FilePosition, hashHead, HEAD_BYTES } from './position.js';
-import { openSegment, type Segment } from './segments.js';
+import { openSegment, type Segment, type UnreadableFile, unreadableBy } from './segments.js';
 
 /** One file that is followed by its inode, whatever its name becomes. */
 export class FollowedFile {
@@ -17,6 +17,8 @@ export class FollowedFile {
   goneAt: number | undefined;
   /** How large it was when it was looked at last. */
   seen: number;
+  /** What went wrong when it was looked at last; undefined where nothing did. */
+  unreadable: UnreadableFile | undefined;
   readonly #directory: string;
   readonly #dev: bigint;
   readonly #ino: bigint;
@@ -87,6 +89,7 @@ export class FollowedFile {
 
   /** Whether there is more than was read. A closed file is looked at by name, in case it still grows. */
   grew(): boolean {
+    this.unreadable = undefined;
     const size = this.#size();
     if (size === undefined) return false;
     this.seen = size;
@@ -109,6 +112,11 @@ export class FollowedFile {
     this.#barren = this.#offset + bytes;
     this.#goTo(this.#offset + done);
     return done === 0 ? undefined : records;
+  }
+
+  /** Says that it could not be looked at, or read. */
+  cannot(error: unknown): void {
+    this.unreadable = unreadableBy(error, join(this.#directory, this.name));
   }
 
   /** Closes the file; reading opens it again. */

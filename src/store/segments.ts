@@ -13,6 +13,12 @@ export interface UnreadableFile {
   readonly records?: number;
 }
 
+/** A file as one that an error kept from being read. */
+export function unreadableBy(error: unknown, file: string): UnreadableFile {
+  const { code, message = String(error) } = error as Partial<NodeJS.ErrnoException>;
+  return { file, reason: code ?? message };
+}
+
 /** A segment or live file, open for reading. */
 export interface Segment extends SegmentName {
   readonly fd: number;
@@ -106,7 +112,6 @@ export function openSegment(directory: string, name: SegmentName): Segment | Unr
     return { file, reason: problem };
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
-    const { code = String(error) } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? undefined : { file, reason: code };
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : unreadableBy(error, file);
   }
 }

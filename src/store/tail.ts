@@ -8,7 +8,7 @@ import { FollowedFiles } from './followed-files.js';
 import { CHUNK_BYTES, type LineCounts, LineDecoder } from './lines.js';
 import { bootId, loadPosition, ofThisBoot, type Position, savePosition } from './position.js';
 import { requireDirectory } from './reader.js';
-import type { UnreadableFile } from './segments.js';
+import { type UnreadableFile, unreadableBy } from './segments.js';
 import { type From, fromOption, type TailOptions } from './tail-options.js';
 
 /**
@@ -58,6 +58,7 @@ export class Tail implements AsyncIterable<TailBatch> {
   #begun = false;
   #dirty = false;
   #savedAt = -Infinity;
+  #unsaved: UnreadableFile | undefined;
 
   /** @internal */
   constructor(options: TailOptions) {
@@ -69,9 +70,10 @@ export class Tail implements AsyncIterable<TailBatch> {
     this.#signal = options.signal;
   }
 
-  /** What was seen so far. */
+  /** What was read so far; and which files cannot be read now, with that of the position while it cannot be saved. */
   get counts(): LineCounts & { readonly unreadable: readonly UnreadableFile[] } {
-    return { ...this.#decoder.counts, unreadable: this.#files.unreadable };
+    const unsaved = this.#unsaved === undefined ? [] : [this.#unsaved];
+    return { ...this.#decoder.counts, unreadable: [...this.#files.unreadable, ...unsaved] };
   }
 
   /**
@@ -230,7 +232,7 @@ export class Tail implements AsyncIterable<TailBatch> {
         this.#dirty = true;
       }
     } catch (error) {
-      this.#files.cannot(file.name, error);
+      file.cannot(error);
     }
     this.#files.retire(file, now);
   }
@@ -242,9 +244,10 @@ export class Tail implements AsyncIterable<TailBatch> {
       savePosition(this.#positionFile, this.position());
       this.#savedAt = now;
       this.#dirty = false;
+      this.#unsaved = undefined;
     } catch (error) {
       // Nothing is lost by it but the way back: the next save tries again.
-      this.#files.cannot(this.#positionFile, error);
+      this.#unsaved = unreadableBy(error, this.#positionFile);
     }
   }
 }

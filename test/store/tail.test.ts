@@ -1,10 +1,14 @@
 import {
   appendFileSync,
+  chmodSync,
+  chownSync,
   linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -34,6 +38,21 @@ function follow(directory: string, options: TailOptions = {}): Tail {
 
 function values(tail: Tail): number[] {
   return [...tail.poll()].flatMap(({ records }) => records.map(({ value }) => value));
+}
+
+/** Makes a file one that this user may not read, root or not; the result takes that back. */
+function forbid(path: string): () => void {
+  const { uid, gid, mode } = statSync(path);
+  if (process.geteuid?.() !== 0) {
+    chmodSync(path, 0);
+    return () => chmodSync(path, mode);
+  }
+  chownSync(path, 4242, gid);
+  const user = vi.spyOn(process, 'geteuid').mockReturnValue(4243);
+  return () => {
+    user.mockRestore();
+    chownSync(path, uid, gid);
+  };
 }
 
 function seal(path: string, sealed: string): void {
@@ -118,6 +137,19 @@ describe('following', () => {
     truncateSync(path, 0);
     appendFileSync(path, line(3));
     expect(values(tail)).toEqual([3]);
+  });
+
+  it('counts as unreadable what cannot be opened now, and not what could not be once', () => {
+    const { directory, path } = setup();
+    const planted = join(directory, 'cfn-metrics-9.jsonl');
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    symlinkSync(path, planted);
+    for (let looks = 0; looks < 2; looks += 1) tail.look();
+    expect(tail.counts.unreadable).toEqual([{ file: planted, reason: 'ELOOP' }]);
+    rmSync(planted);
+    expect(values(tail)).toEqual([1]);
+    expect(tail.counts.unreadable).toEqual([]);
   });
 
   it('ends at the signal, without an error', async () => {
@@ -241,6 +273,21 @@ describe('a saved position', () => {
     expect(await run(directory, positionFile, 1)).toEqual([3]);
   });
 
+  it('counts as unreadable while it cannot be saved', async () => {
+    const { directory, path } = setup();
+    const positionFile = join(directory, 'position.json');
+    writeFileSync(path, line(1));
+    // stands where it is written first
+    mkdirSync(`${positionFile}.tmp`);
+    const tail = followRecords({ directory, positionFile, from: 'start' });
+    const batches = tail[Symbol.asyncIterator]();
+    await batches.next();
+    expect(tail.counts.unreadable).toEqual([{ file: positionFile, reason: 'EISDIR' }]);
+    rmSync(`${positionFile}.tmp`, { recursive: true });
+    await batches.return(undefined);
+    expect(tail.counts.unreadable).toEqual([]);
+  });
+
   it('is there before the first batch: who is killed before it misses nothing', async () => {
     const { directory, path } = setup();
     const positionFile = join(directory, 'position.json');
@@ -336,10 +383,39 @@ describe('after a while', () => {
       vi.advanceTimersByTime(11_000);
       expect(values(tail)).toEqual([]);
     }
+    expect(tail.counts.unreadable).toEqual([{ file: directory, reason: 'ENOTDIR' }]);
     rmSync(directory);
     renameSync(`${directory}.away`, directory);
     appendFileSync(path, line(2));
     expect(values(tail)).toEqual([2]);
-    expect(tail.counts.unreadable).toMatchObject([{ reason: 'ENOTDIR' }]);
+    expect(tail.counts.unreadable).toEqual([]);
+  });
+
+  it('counts a file that it may read no more as unreadable, until it may again or the file is gone', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { directory, path } = setup();
+    writeFileSync(path, line(1));
+    const tail = follow(directory, { from: 'start' });
+    expect(values(tail)).toEqual([1]);
+    vi.advanceTimersByTime(61_000);
+    // closed now
+    expect(values(tail)).toEqual([]);
+    const refused = [{ file: path, reason: expect.any(String) as string }];
+    const allow = forbid(path);
+    appendFileSync(path, line(2));
+    for (let looks = 0; looks < 2; looks += 1) expect(values(tail)).toEqual([]);
+    expect(tail.counts.unreadable).toEqual(refused);
+    allow();
+    expect(values(tail)).toEqual([2]);
+    expect(tail.counts.unreadable).toEqual([]);
+    vi.advanceTimersByTime(61_000);
+    expect(values(tail)).toEqual([]);
+    forbid(path);
+    appendFileSync(path, line(3));
+    expect(values(tail)).toEqual([]);
+    expect(tail.counts.unreadable).toEqual(refused);
+    rmSync(path);
+    expect(values(tail)).toEqual([]);
+    expect(tail.counts.unreadable).toEqual([]);
   });
 });
