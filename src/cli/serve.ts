@@ -32,8 +32,8 @@ With --prometheus:
   --gauge METRIC=RULE  with --per host: mean, min, max or sum of the agents' gauges; * for all others; may be repeated
   --gauge-max-age TIME without a value, after which a gauge is no more (default: 5m)
   --max-series N       series that are kept apart; further ones are added up (default: 20000)
-  --snapshot FILE      where the totals are kept for the next start (default: a file for each directory of shards in
-                       cfn-metrics/prometheus in the user's state directory)
+  --snapshot FILE      where the totals are kept for the next start (default: a file for each directory of shards and
+                       each --per in cfn-metrics/prometheus in the user's state directory)
   --no-snapshot        keep them nowhere: a start counts what the shards still hold
 
 With --answers:

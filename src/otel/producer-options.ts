@@ -80,7 +80,8 @@ export interface ShardMetricProducerOptions {
   readonly temporality?: ProducerTemporality | undefined;
   /**
    * File in which the totals are kept, together with how far the shards were read: so that counters go on where they
-   * were after a restart, and nothing is counted twice. One file for one producer.
+   * were after a restart, and nothing is counted twice. One file for one producer: that of another directory or view is
+   * not used, which the errors of collections tell until it is replaced.
    *
    * @defaultValue none: after a restart all that the shards still hold is counted
    */

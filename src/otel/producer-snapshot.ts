@@ -1,3 +1,4 @@
+import { shown } from '../options.js';
 import { parseRecord } from '../parse.js';
 import { formatLine, type MetricRecord } from '../record.js';
 import { loadPosition, type Position, savePosition } from '../store/position.js';
@@ -54,9 +55,9 @@ export function saveSnapshot(
 /**
  * Loads what was saved into an empty state.
  *
- * @returns Where to go on reading; undefined where there is no snapshot, or none of this boot and subject that is whole. Then the
- * state must be thrown away, for it may have been filled in part.
- * @throws a system error where it cannot be read.
+ * @returns Where to go on reading; undefined where there is no snapshot, or none of this boot that is whole. Then the state must be
+ * thrown away, for it may have been filled in part.
+ * @throws an error where it is of another subject; a system error where it cannot be read.
  */
 export function loadSnapshot(
   path: string,
@@ -65,7 +66,9 @@ export function loadSnapshot(
   now: number,
 ): Position | undefined {
   const snapshot = loadPosition(path) as Snapshot | undefined;
-  if (snapshot?.version !== VERSION || snapshot.subject !== subject) return undefined;
+  if (snapshot?.version !== VERSION) return undefined;
+  if (snapshot.subject !== subject)
+    throw new Error(`it is of ${shown(snapshot.subject)}, not of ${shown(subject)}`);
   const series = parseAll(snapshot.series);
   const overflow = parseAll(snapshot.overflow);
   const streams = parseAll(snapshot.streams);

@@ -57,7 +57,7 @@ export class ShardMetricProducer implements MetricProducer {
    * @returns A promise that never rejects, and is done within the time. `errors` says what is missing: a directory that
    * is not there, shards that could not be read to their end in time (the metrics are then those of what was read; before
    * the first time that all was read there are none, since totals that are still being read would look like growth), a
-   * snapshot that cannot be saved, and `ERR_METRICS_CLOSED` after `shutdown`.
+   * snapshot that cannot be saved or is of another directory or view, and `ERR_METRICS_CLOSED` after `shutdown`.
    */
   async collect(options?: { readonly timeoutMillis?: number }): Promise<CollectionResult> {
     const errors: unknown[] = [];

@@ -154,6 +154,8 @@ export class ShardFollower {
     // what was loaded in part only is of no use
     if (saved === undefined) this.#state = new CumulativeState(this.#settings);
     else if (from === 'end') this.#markReported();
+    // whoever collects next must hear of a snapshot that is not used, before a new one takes its place
+    this.#savedAt = performance.now();
     return new Tail({ directory, signal: this.#stop.signal, from: saved ?? from });
   }
 

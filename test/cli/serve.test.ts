@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { store } from '../otel/producer-support.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -121,6 +121,36 @@ describe('cfn-metrics serve', () => {
     const third = await start(['--dir', directory, '--per', 'host'], { XDG_STATE_HOME });
     expect(await scrape(third.url)).toContain('\ncfn_tasks_total 7\n');
     await third.end();
+  });
+
+  it('goes on per agent and per host beside each other, and says when a snapshot is of the other one', async () => {
+    const directory = temporaryDirectory();
+    const XDG_STATE_HOME = temporaryDirectory();
+    const views = [
+      ['--per', 'agent'],
+      ['--per', 'host'],
+    ].map((per) => ['--dir', directory, ...per]);
+    const both = async (): Promise<(string | undefined)[]> => {
+      const servers = await Promise.all(views.map((args) => start(args, { XDG_STATE_HOME })));
+      const texts = await Promise.all(servers.map(({ url }) => scrape(url)));
+      for (const { end } of servers) expect(await end()).toBe(0);
+      return texts.map((text) => /^cfn_tasks_total.* (\d+)$/m.exec(text)?.[1]);
+    };
+    store(directory, { metric: 'tasks', type: 'counter', value: 300 });
+    expect(await both()).toEqual(['300', '300']);
+    // what was counted leaves the shards in the end
+    rmSync(join(directory, 'cfn-metrics-0.jsonl'));
+    store(directory, { metric: 'tasks', type: 'counter', value: 1 });
+    expect(await both()).toEqual(['301', '301']);
+    const home = join(XDG_STATE_HOME, 'cfn-metrics/prometheus');
+    const ofAgents = readdirSync(home).find((name) => name.endsWith('.agent.json'))!;
+    const { url, child } = await start([...views[1]!, '--snapshot', join(home, ofAgents)]);
+    let output = '';
+    child.stderr.on('data', (text: Buffer) => (output += text.toString()));
+    await scrape(url);
+    await vi.waitFor(() =>
+      expect(output).toContain(`it is of "agent ${directory}", not of "host ${directory}"`),
+    );
   });
 
   it('asks for the token in a file, and never shows it', async () => {

@@ -402,8 +402,20 @@ describe('snapshot', () => {
     const first = produce({ directory, snapshotFile });
     await first.collect();
     await first.shutdown();
-    const other = produce({ directory, snapshotFile, per: 'host' });
-    expect(pointsOf(await other.collect(), 'n')[0]?.value).toBe(7);
+    const other = produce({ directory, snapshotFile, per: 'host', snapshotMs: 100 });
+    // it is also said where the first collection comes late
+    await delay(110);
+    const anew = await other.collect();
+    expect(pointsOf(anew, 'n')[0]?.value).toBe(7);
+    expect(anew.errors).toMatchObject([
+      {
+        code: 'ERR_METRICS_STORE',
+        message: `the snapshot ${snapshotFile} cannot be loaded: it is of "agent ${directory}", not of "host ${directory}"`,
+      },
+    ]);
+    await delay(110);
+    await other.collect();
+    expect((await other.collect()).errors).toEqual([]);
     await other.shutdown();
     const elsewhere = temporaryDirectory();
     store(elsewhere, { metric: 'n', type: 'counter', value: 1 });

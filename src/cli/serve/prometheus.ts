@@ -31,14 +31,15 @@ export async function prometheusService(
   if (flags['no-snapshot'] && flags.snapshot !== undefined) {
     throw bad('--snapshot and --no-snapshot exclude each other');
   }
+  const per = wordOption('--per', flags.per, 'agent', PRODUCER_VIEWS);
   const state = stateOf('prometheus', settings.directory.value.path, process.env);
   const producer = new ShardMetricProducer({
     directory,
-    per: wordOption('--per', flags.per, 'agent', PRODUCER_VIEWS),
+    per,
     gauges: gaugeRules(flags.gauge),
     gaugeMaxAgeMs: parseDuration('--gauge-max-age', flags['gauge-max-age'], ['1ms', LONGEST_TIME]),
     maxSeries: parseCount('--max-series', flags['max-series'], 1, 1_000_000),
-    snapshotFile: flags['no-snapshot'] ? undefined : (flags.snapshot ?? `${state}.json`),
+    snapshotFile: flags['no-snapshot'] ? undefined : (flags.snapshot ?? `${state}.${per}.json`),
   });
   const { prefix } = flags;
   const handler = createPrometheusHandler({ producer, prefix, hosts, token, onError: complain });
