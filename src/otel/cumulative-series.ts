@@ -116,18 +116,23 @@ export class Series {
     return first ? delta : others;
   }
 
-  /** Adds all of another series, and what was reported of it. */
-  fold(other: Series): void {
-    this.total!.add(other.total!.numbers());
+  /**
+   * Adds all of another series, and what was reported of it.
+   *
+   * @returns Whether its total could be added: where the sum would be no number, it stays as it is.
+   */
+  fold(other: Series): boolean {
+    for (const last of other.lasts()) this.setLast(last);
+    this.time = Math.max(this.time, other.time);
+    this.changed = true;
+    if (!this.total!.add(other.total!.numbers())) return false;
     if (other.#reported !== undefined) {
       const reported = emptyTotal(this.#type as Exclude<RecordType, 'gauge'>);
       if (this.#reported !== undefined) reported.add(this.#reported);
       reported.add(other.#reported);
       this.#reported = reported.numbers();
     }
-    for (const last of other.lasts()) this.setLast(last);
-    this.time = Math.max(this.time, other.time);
-    this.changed = true;
+    return true;
   }
 
   /** Says that all there is was reported before. */

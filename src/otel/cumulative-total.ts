@@ -41,8 +41,9 @@ class SumTotal implements Total {
 
   add({ value }: Numbers, before?: Numbers): boolean {
     const added = value - (before?.value ?? 0);
-    if (!Number.isFinite(added) || (this.#monotonic && added < 0)) return false;
-    this.#total += added;
+    const total = this.#total + added;
+    if (!Number.isFinite(total) || (this.#monotonic && added < 0)) return false;
+    this.#total = total;
     return true;
   }
 

@@ -220,7 +220,7 @@ export class CumulativeState {
       for (const [name, series] of metric.series) {
         if (series.time >= now - idleMs) continue;
         metric.overflow ??= new Series(metric.type, OVERFLOW, series.start);
-        metric.overflow.fold(series);
+        if (!metric.overflow.fold(series)) this.refused += 1;
         this.#remove(metric.series, name);
         this.folded += 1;
       }

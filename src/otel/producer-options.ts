@@ -148,8 +148,8 @@ export interface ProducerStats {
   /** Files that cannot be read now. */
   readonly unreadable: number;
   /**
-   * Points that were not added: of a counter that fell, or whose value is no number; of more metrics than series may be;
-   * and those with which a cumulative stream came back after it was forgotten for twice as many younger ones.
+   * Points that were not added: of a counter that fell, or whose value or total would be no number; of more metrics than
+   * series may be; and those with which a cumulative stream came back after it was forgotten for twice as many younger ones.
    */
   readonly refused: number;
   /** Series that are kept apart. */

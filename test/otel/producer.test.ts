@@ -62,6 +62,24 @@ describe('counters', () => {
     expect(producer.stats()).toMatchObject({ refused: 3, records: 4, series: 1 });
   });
 
+  it('leaves out what would make a total infinite, also where an idle one makes room, and says how often', async () => {
+    const directory = temporaryDirectory();
+    const snapshotFile = join(temporaryDirectory(), 'totals.json');
+    const options = { directory, snapshotFile, maxSeries: 2, idleMs: 60_000 };
+    const producer = produce(options);
+    const time = Date.now() - 120_000;
+    const much = { metric: 'n', type: 'counter', value: 1e308, time } as const;
+    store(directory, much, much, { ...much, agent: 'agent-2' });
+    expect(valuesOf(await producer.collect(), 'n')).toEqual({ 'agent-1': 1e308, 'agent-2': 1e308 });
+    expect(producer.stats()).toMatchObject({ refused: 1 });
+    store(directory, { metric: 'n', type: 'counter', agent: 'agent-3' });
+    const expected = { 'agent-3': 1, undefined: 1e308 };
+    expect(valuesOf(await producer.collect(), 'n')).toEqual(expected);
+    expect(producer.stats()).toMatchObject({ refused: 2, folded: 2 });
+    await producer.shutdown();
+    expect(valuesOf(await produce(options).collect(), 'n')).toEqual(expected);
+  });
+
   it('adds up-down counters up: deltas for good, cumulative ones while their writer is heard of', async () => {
     const directory = temporaryDirectory();
     const producer = produce({ directory, gaugeMaxAgeMs: 60_000 });
