@@ -68,10 +68,22 @@ const library = entries.map(({ name }) => name).filter((name) => name !== 'cfn-m
 describe('the packed package', () => {
   it('holds what was built, the shell files and the documents, and nothing else', () => {
     const expected =
-      /^(dist\/[\w/-]+\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map)|src\/shell\/[\w-]+(\.sh)?|config\/[\w.-]+\.(sh|yaml)|docs\/[\w/-]+\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/;
+      /^(dist\/[\w/-]+\.(js|cjs|d\.ts|d\.cts|js\.map|cjs\.map)|src\/shell\/[\w-]+(\.sh)?|config\/[\w.-]+\.(sh|yaml)|docs\/[\w/-]+\.(md|svg)|(deploy|examples)\/[\w./-]+|bench\/README\.md|(README|CHANGELOG|CONTRIBUTING)\.md|LICENSE|package\.json)$/;
     expect(packed.filter((path) => !expected.test(path))).toEqual([]);
     expect(packed).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE']));
     expect(packed.filter((path) => path.startsWith('config/'))).toHaveLength(2);
+  });
+
+  it('holds whatever its documents lead to', () => {
+    const links = packed
+      .filter((path) => path.endsWith('.md'))
+      .flatMap((path) =>
+        [...readFileSync(join(installed, path), 'utf8').matchAll(/\]\(([^)\s#]+)/g)]
+          .filter(([, target]) => !/^https?:/.test(target!))
+          .map(([, target]) => ({ path, target: posix.join(dirname(path), target!) })),
+      );
+    expect(links.length).toBeGreaterThan(50);
+    expect(links.filter(({ target }) => !existsSync(join(installed, target)))).toEqual([]);
   });
 
   it('is as modern in CommonJS as in ES modules: what takes `?.` apart makes an array of each', () => {
