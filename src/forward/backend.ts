@@ -33,7 +33,10 @@ export interface BackendRequest {
   readonly body: Uint8Array<ArrayBuffer>;
   /** Bytes of the body before it was compressed. */
   readonly rawBytes: number;
-  /** The points that it tells of, each in one request: what is halved where the request is too large. */
+  /**
+   * The points that it tells of, as they were given, each in one request: what is halved where the request is too large,
+   * and what is not sent again once it is accepted.
+   */
   readonly points: readonly Point[];
 }
 

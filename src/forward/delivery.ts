@@ -1,23 +1,16 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { attempt, type Outcome } from './attempt.js';
 import type { Backend, BackendRequest, ResourceOf } from './backend.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { ForwardNews } from './events.js';
 import type { ForwarderSettings } from './options.js';
+import { Outbox } from './outbox.js';
 import type { Point } from './point.js';
 
 /** After a failure up to a second is waited, then two, then four, … */
 const BACKOFF_MS = 1000;
 /** Reasons that were told once and are only counted from then on. */
 const MAX_REASONS = 100;
-
-/** The points that are told now, and how many of them are done with. */
-export interface Outbox {
-  readonly id: string;
-  readonly points: readonly Point[];
-  done: number;
-}
 
 /** Counts of a {@link Delivery}. */
 export interface DeliveryCounts {
@@ -39,12 +32,17 @@ export interface DeliverySignals {
   readonly over: AbortSignal;
 }
 
+/** Points that are delivered, until when. */
+interface Task extends DeliverySignals {
+  readonly outbox: Outbox;
+}
+
 /** What a delivery needs of its forwarder. */
 export interface DeliveryHost {
   readonly settings: ForwarderSettings;
   readonly resourceOf: ResourceOf;
   readonly deadLetters: DeadLetters;
-  /** File that says how much of the outbox is done with. */
+  /** File that says what of the outbox is done with. */
   readonly progressFile: string;
   readonly report: (event: ForwardNews) => void;
 }
@@ -67,19 +65,22 @@ export class Delivery {
     this.#most = this.#backend.limits.points;
   }
 
+  /** Points to be delivered, but for those that an earlier run was done with. */
+  outboxOf(id: string, points: readonly Point[]): Outbox {
+    return new Outbox(this.#host.progressFile, id, points);
+  }
+
   /**
    * Delivers what of an outbox was not yet.
    *
    * @returns Whether all of it is done with; false where it was over before.
    */
   async deliver(outbox: Outbox, signals: DeliverySignals): Promise<boolean> {
-    const { points } = outbox;
-    while (outbox.done < points.length) {
-      const slice = points.slice(outbox.done, outbox.done + this.#most);
+    while (outbox.waiting > 0) {
+      const slice = outbox.take(this.#most);
       const taken = this.#inWindow(slice);
-      if (taken.length > 0 && !(await this.#send(taken, signals))) return false;
-      outbox.done += slice.length;
-      this.#saveProgress(outbox);
+      if (taken.length > 0 && !(await this.#send(taken, { ...signals, outbox }))) return false;
+      outbox.settle(slice);
       this.#most = Math.min(this.#backend.limits.points, Math.ceil(this.#most * 1.25));
     }
     return true;
@@ -95,31 +96,6 @@ export class Delivery {
     return outcomes;
   }
 
-  /** How many points of an outbox an earlier run was done with. */
-  loadProgress(id: string): number {
-    try {
-      const [of, done] = readFileSync(this.#host.progressFile, 'utf8').split('\n')[0]!.split(' ');
-      return of === id && /^\d+$/.test(done ?? '') ? Number(done) : 0;
-    } catch {
-      return 0;
-    }
-  }
-
-  #saveProgress({ id, done }: Outbox): void {
-    const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
-    try {
-      const fd = openSync(this.#host.progressFile, O_WRONLY | O_CREAT | O_NOFOLLOW, 0o600);
-      try {
-        // One write of the same length each time: a kill leaves the old one or the new one.
-        writeSync(fd, `${id} ${String(done).padStart(12, '0')}\n`, 0);
-      } finally {
-        closeSync(fd);
-      }
-    } catch {
-      // What is sent again after a restart is harmless, only more.
-    }
-  }
-
   #inWindow(points: readonly Point[]): readonly Point[] {
     const { maxAgeMs, maxFutureMs } = this.#backend.limits;
     const now = this.#host.settings.now();
@@ -132,7 +108,7 @@ export class Delivery {
     return taken;
   }
 
-  async #send(points: readonly Point[], signals: DeliverySignals): Promise<boolean> {
+  async #send(points: readonly Point[], task: Task): Promise<boolean> {
     let requests: readonly BackendRequest[];
     try {
       requests = this.#backend.encode(points, this.#host.resourceOf);
@@ -145,29 +121,33 @@ export class Delivery {
       this.counts.untold += untold;
       this.#once('untold', { type: 'untold', points: untold });
     }
-    for (const request of requests) if (!(await this.#request(request, signals))) return false;
+    for (const request of requests) {
+      if (!(await this.#request(request, task))) return false;
+      // not when all are sent: none of them is to be repeated for another's sake
+      task.outbox.settle(request.points);
+    }
     return true;
   }
 
-  async #request(request: BackendRequest, signals: DeliverySignals): Promise<boolean> {
+  async #request(request: BackendRequest, task: Task): Promise<boolean> {
     const { bytes, rawBytes } = this.#backend.limits;
     const size = request.body.length;
     if (size > bytes || request.rawBytes > rawBytes) {
-      return this.#halve(request, `${size} bytes are more than a request may have`, signals);
+      return this.#halve(request, `${size} bytes are more than a request may have`, task);
     }
     for (let failures = 0; ; failures += 1) {
-      if (signals.over.aborted) return false;
-      const outcome = await attempt(request, this.#host.settings.timeoutMs, signals.over);
+      if (task.over.aborted) return false;
+      const outcome = await attempt(request, this.#host.settings.timeoutMs, task.over);
       if (outcome.kind === 'accepted') {
         this.#accept(request, outcome);
         return true;
       }
-      if (outcome.kind === 'tooLarge') return this.#halve(request, outcome.reason, signals);
+      if (outcome.kind === 'tooLarge') return this.#halve(request, outcome.reason, task);
       if (outcome.kind === 'refused') {
         this.#refuse(request.points, outcome.reason);
         return true;
       }
-      await this.#wait(request, failures, outcome, signals);
+      await this.#wait(request, failures, outcome, task);
     }
   }
 
@@ -209,7 +189,7 @@ export class Delivery {
     }
   }
 
-  async #halve(request: BackendRequest, reason: string, signals: DeliverySignals): Promise<boolean> {
+  async #halve(request: BackendRequest, reason: string, task: Task): Promise<boolean> {
     const { points } = request;
     if (points.length <= 1) {
       this.#refuse(points, reason);
@@ -217,9 +197,7 @@ export class Delivery {
     }
     const half = Math.ceil(points.length / 2);
     this.#most = Math.min(this.#most, half);
-    return (
-      (await this.#send(points.slice(0, half), signals)) && (await this.#send(points.slice(half), signals))
-    );
+    return (await this.#send(points.slice(0, half), task)) && (await this.#send(points.slice(half), task));
   }
 
   #refuse(points: readonly Point[], reason: string): void {

@@ -195,7 +195,7 @@ export class Forwarder {
     try {
       const { outbox, points, problem, vanished } = this.#intake.open();
       if (problem !== undefined) this.#report({ type: 'error', message: problem });
-      this.#loop.resume({ id: outbox, points, done: this.#delivery.loadProgress(outbox) });
+      this.#loop.resume(outbox, points);
       this.#vanished = vanished;
       if (vanished > 0) {
         const reason = 'deleted while nobody forwarded, or by a restart of the machine';

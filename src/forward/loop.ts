@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Delivery, DeliverySignals, Outbox } from './delivery.js';
+import type { Delivery, DeliverySignals } from './delivery.js';
 import type { ForwardNews } from './events.js';
 import type { Intake } from './intake.js';
 import type { ForwarderSettings } from './options.js';
+import type { Outbox } from './outbox.js';
+import type { Point } from './point.js';
 import type { Telling } from './teller.js';
 
 /** Where nothing is told, the position is saved this often. */
@@ -17,7 +19,7 @@ export class ForwardLoop {
   readonly #intake: Intake;
   readonly #delivery: Delivery;
   readonly #report: (event: ForwardNews) => void;
-  #outbox: Outbox = { id: '', points: [], done: 0 };
+  #outbox: Outbox;
   /** What of the outbox is in no file yet. */
   #unsaved: Telling | undefined;
   #acceptedUntil: number | null = null;
@@ -34,11 +36,12 @@ export class ForwardLoop {
     this.#intake = intake;
     this.#delivery = delivery;
     this.#report = report;
+    this.#outbox = delivery.outboxOf('', []);
   }
 
   /** Points that wait to be accepted. */
   get waiting(): number {
-    return this.#outbox.points.length - this.#outbox.done;
+    return this.#outbox.waiting;
   }
 
   /** Unix milliseconds up to which everything is accepted; null before the first. */
@@ -47,9 +50,9 @@ export class ForwardLoop {
   }
 
   /** Goes on with what an earlier run was to tell. */
-  resume(outbox: Outbox): void {
-    this.#outbox = outbox;
-    this.#acceptedUntil = outbox.points.length === 0 ? this.#intake.toldAt : null;
+  resume(outbox: string, points: readonly Point[]): void {
+    this.#outbox = this.#delivery.outboxOf(outbox, points);
+    this.#acceptedUntil = points.length === 0 ? this.#intake.toldAt : null;
   }
 
   /** Forwards until it is in a hurry, and then what is there. */
@@ -137,7 +140,7 @@ export class ForwardLoop {
       this.#saveIfDue();
       return true;
     }
-    this.#outbox = { id: randomBytes(6).toString('hex'), points, done: 0 };
+    this.#outbox = this.#delivery.outboxOf(randomBytes(6).toString('hex'), points);
     this.#unsaved = telling;
     return this.#deliver(signals);
   }
@@ -153,7 +156,7 @@ export class ForwardLoop {
     if (!(await this.#delivery.deliver(this.#outbox, signals))) return false;
     const until = this.#intake.toldAt;
     this.#acceptedUntil = until;
-    this.#outbox = { id: this.#outbox.id, points: [], done: 0 };
+    this.#outbox = this.#delivery.outboxOf(this.#outbox.id, []);
     if (counts.requests > requests && until !== null) {
       this.#report({
         type: 'forwarded',

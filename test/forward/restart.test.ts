@@ -1,9 +1,10 @@
 import { readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Backend, BackendLimits } from '../../src/forward/backend.js';
 import type { Point } from '../../src/forward/point.js';
 import type { MetricRecord } from '../../src/record.js';
-import { setup, type Trouble } from './support.js';
+import { type Receiver, setup, type Trouble } from './support.js';
 
 const T = Date.parse('2026-11-21T10:00:00.000Z');
 const ROUNDS = 12;
@@ -74,6 +75,69 @@ describe.each(['delta', 'cumulative'] as const)(
     });
   },
 );
+
+describe('a forwarder that is stopped between two requests repeats none that was accepted', () => {
+  const POINTS = 40;
+  const counts = Array.from({ length: POINTS }, (_, i) => ({
+    ...{ time: T, agent: `agent-${i}`, metric: 'n', type: 'counter' as const },
+  }));
+  /** Accepts so many requests, and then none. */
+  const acceptOnly = (times: number, most: number, { troubles }: Receiver): void => {
+    let accepted = 0;
+    const trouble: Trouble = (_request, response, points) => {
+      troubles.unshift(trouble);
+      const isTaken = points.length <= most && accepted < times;
+      if (isTaken) accepted += 1;
+      else response.writeHead(points.length > most ? 413 : 503).end();
+      return !isTaken;
+    };
+    troubles.push(trouble);
+  };
+  const evenAndOdd = (backend: Backend): Backend['encode'] => {
+    const isEven = ({ agent }: Point): boolean => Number(agent!.slice('agent-'.length)) % 2 === 0;
+    return (points, of) => [
+      ...backend.encode(points.filter(isEven), of),
+      ...backend.encode(
+        points.filter((point) => !isEven(point)),
+        of,
+      ),
+    ];
+  };
+
+  it.each<[string, Partial<BackendLimits>, number, boolean]>([
+    ['where the receiver takes smaller ones only', {}, 10, false],
+    ['where its own limit makes them smaller', { rawBytes: 1000 }, Infinity, false],
+    ['where the same points make several', {}, Infinity, true],
+    ['where each of several is too large', {}, 6, true],
+  ])('%s', async (_name, limits, most, several) => {
+    for (const accepted of [1, 2, 3]) {
+      const { store, forwarder, receiver } = await setup('delta', limits);
+      const whole = receiver.backend('delta', limits);
+      const backend = several ? { ...whole, encode: evenAndOdd(whole) } : whole;
+      store(1, ...counts);
+      acceptOnly(accepted, most, receiver);
+      // while it waits no request is under way
+      const stop = new AbortController();
+      const first = forwarder({
+        ...{ backend, maxBackoffMs: 60_000, random: () => 1 },
+        onEvent: ({ type }) => type === 'retry' && stop.abort(),
+      });
+      const done = await first.once({ signal: stop.signal, flushMs: 0 });
+      await first.close();
+      const before = receiver.points.length;
+      expect({ done, waiting: first.stats.waiting }).toEqual({
+        done: before === POINTS,
+        waiting: POINTS - before,
+      });
+      expect(before).toBeGreaterThan(0);
+      receiver.troubles.length = 0;
+      expect(await forwarder({ backend }).once()).toBe(true);
+      expect(receiver.points.map(({ agent }) => agent).sort()).toEqual(
+        counts.map(({ agent }) => agent).sort(),
+      );
+    }
+  });
+});
 
 it('goes on in a file that was sealed meanwhile, and in the one behind it', async () => {
   const { store, forwarder, receiver, directory } = await setup('delta');
