@@ -97,6 +97,10 @@ export interface ForwarderStats {
   readonly overflowed: number;
   /** Points that wait to be accepted. */
   readonly waiting: number;
-  /** How long ago that was up to which everything is accepted, in milliseconds; null before the first. */
+  /**
+   * How long ago that was up to which everything is accepted, in milliseconds. Where nothing was accepted yet, also after a
+   * restart while the backend is away, the age of the oldest point that waits, and before there is one the time since
+   * the start; null before that.
+   */
   readonly lagMs: number | null;
 }

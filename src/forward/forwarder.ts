@@ -90,7 +90,7 @@ export class Forwarder {
   get stats(): ForwarderStats {
     const { records, torn, missed } = this.#intake.counts;
     const { refused, size, overflowed } = this.#intake.state;
-    const { acceptedUntil: until, waiting } = this.#loop;
+    const { clearUntil: until, waiting } = this.#loop;
     return {
       ...this.#delivery.counts,
       ...{ records, torn, refused, series: size, overflowed },

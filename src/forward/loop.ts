@@ -23,6 +23,7 @@ export class ForwardLoop {
   /** What of the outbox is in no file yet. */
   #unsaved: Telling | undefined;
   #acceptedUntil: number | null = null;
+  #resumedAt: number | null = null;
   #toldMissed = 0;
   #savedAt = performance.now();
 
@@ -44,15 +45,19 @@ export class ForwardLoop {
     return this.#outbox.waiting;
   }
 
-  /** Unix milliseconds up to which everything is accepted; null before the first. */
-  get acceptedUntil(): number | null {
-    return this.#acceptedUntil;
+  /**
+   * Unix milliseconds up to which nothing waits: everything is accepted, or there was nothing. Before any point it is the
+   * start, and null before that.
+   */
+  get clearUntil(): number | null {
+    return this.#acceptedUntil ?? this.#resumedAt;
   }
 
   /** Goes on with what an earlier run was to tell. */
   resume(outbox: string, points: readonly Point[]): void {
     this.#outbox = this.#delivery.outboxOf(outbox, points);
-    this.#acceptedUntil = points.length === 0 ? this.#intake.toldAt : null;
+    this.#resumedAt = this.#settings.now();
+    this.#acceptedUntil = points.length === 0 ? this.#intake.toldAt : oldest(points);
   }
 
   /** Forwards until it is in a hurry, and then what is there. */
@@ -142,6 +147,7 @@ export class ForwardLoop {
     }
     this.#outbox = this.#delivery.outboxOf(randomBytes(6).toString('hex'), points);
     this.#unsaved = telling;
+    this.#acceptedUntil ??= oldest(points);
     return this.#deliver(signals);
   }
 
@@ -155,7 +161,7 @@ export class ForwardLoop {
     const { points, requests, bytes } = counts;
     if (!(await this.#delivery.deliver(this.#outbox, signals))) return false;
     const until = this.#intake.toldAt;
-    this.#acceptedUntil = until;
+    this.#acceptedUntil = until ?? this.#acceptedUntil;
     this.#outbox = this.#delivery.outboxOf(this.#outbox.id, []);
     if (counts.requests > requests && until !== null) {
       this.#report({
@@ -198,6 +204,11 @@ export class ForwardLoop {
     });
     this.#toldMissed = files;
   }
+}
+
+/** The time of the first point. */
+function oldest(points: readonly Point[]): number {
+  return points.reduce((least, { time }) => Math.min(least, time), Infinity);
 }
 
 /** The first multiple behind a time. */

@@ -18,7 +18,7 @@ export class SelfMetrics {
 
   /** Stores them. */
   tell(stats: ForwarderStats): void {
-    this.#gauge('lag_seconds', (stats.lagMs ?? 0) / 1000, 's');
+    if (stats.lagMs !== null) this.#gauge('lag_seconds', stats.lagMs / 1000, 's');
     this.#gauge('waiting', stats.waiting, '{point}');
     this.#gauge('series', stats.series, '{series}');
     this.#count('points', stats.points, '{point}');

@@ -1,14 +1,15 @@
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Attributes } from '../../src/attributes.js';
 import type { ResourceOf } from '../../src/forward/backend.js';
 import { createForwarder } from '../../src/forward/forwarder.js';
 import type { ForwarderOptions } from '../../src/forward/options.js';
 import type { Point } from '../../src/forward/point.js';
 import type { MetricRecord } from '../../src/record.js';
+import { readRecords } from '../../src/store/reader.js';
 import { temporaryDirectory } from '../support/directory.js';
-import { Receiver, setup } from './support.js';
+import { answer, Receiver, setup, type Trouble } from './support.js';
 
 const T = Date.parse('2026-11-21T10:00:00.000Z');
 /** Nothing is told again just because time has passed. */
@@ -295,17 +296,68 @@ describe('what is chosen', () => {
     });
     expect(receiver.valuesOf('target_info')).toEqual([]);
   });
+});
 
-  it('tells metrics of its own', async () => {
-    const { store, forwarder, receiver } = await setup();
-    store(1, count(1));
-    const made = forwarder({ metrics: true });
+describe('how far it is behind', () => {
+  const away = { now: () => T + 90_000, maxBackoffMs: 60_000, random: () => 1 };
+
+  it.each([{}, { raw: true }])(
+    'is the age of what waits where the backend was away from the start, after a restart too %j',
+    async (options) => {
+      const { store, forwarder, receiver } = await setup();
+      receiver.troubles.push(...new Array<Trouble>(100).fill(answer(503)));
+      store(1, { time: T + 1000 }, count(1, { time: T + 2000 }), count(1, { time: T + 12_000 }));
+      for (let run = 0; run < 3; run += 1) {
+        const made = forwarder({ ...options, ...away });
+        expect(made.stats.lagMs).toBeNull();
+        const stop = new AbortController();
+        const running = made.run({ signal: stop.signal, flushMs: 0 });
+        onTestFinished(() => stop.abort());
+        await vi.waitFor(() => expect(made.stats.retries).toBe(1));
+        expect(made.stats).toMatchObject({ lagMs: 'raw' in options ? 89_000 : 80_000, points: 0 });
+        stop.abort();
+        expect(await running).toBe(false);
+        await made.close();
+      }
+      receiver.troubles.length = 0;
+      const last = forwarder({ ...options, ...away });
+      expect(await last.once()).toBe(true);
+      expect(last.stats.lagMs).toBe(0);
+    },
+  );
+
+  it('is the time since the start where there is nothing yet, and goes on after the last interval', async () => {
+    const { store, forwarder } = await setup();
+    let now = T;
+    const made = forwarder({ now: () => now, graceMs: 1000 });
     const stop = new AbortController();
-    const running = made.run({ signal: stop.signal });
-    while (made.stats.lagMs === null) await new Promise((resolve) => setTimeout(resolve, 5));
+    const running = made.run({ signal: stop.signal, flushMs: 0 });
+    onTestFinished(() => stop.abort());
+    await vi.waitFor(() => expect(made.stats.lagMs).toBe(0));
+    now = T + 7000;
+    expect(made.stats.lagMs).toBe(7000);
+    store(1, { time: now });
+    now = T + 12_000;
+    await vi.waitFor(() => expect(made.stats).toMatchObject({ points: 1, lagMs: 2000 }));
     stop.abort();
     await running;
-    expect(receiver.valuesOf('n')).toHaveLength(1);
+  });
+
+  it('is stored while the backend is away, where a rule sees it', async () => {
+    const { store, forwarder, receiver, directory } = await setup();
+    receiver.troubles.push(...new Array<Trouble>(100).fill(answer(503)));
+    store(1, count(1, { time: T }));
+    const made = forwarder({ metrics: true, ...away });
+    const stop = new AbortController();
+    const running = made.run({ signal: stop.signal, flushMs: 0 });
+    onTestFinished(() => stop.abort());
+    const lag = { metric: 'cfn.forward.lag_seconds', value: 80, attributes: { backend: 'test' } };
+    await vi.waitFor(
+      () => expect([...readRecords({ directory })]).toContainEqual(expect.objectContaining(lag)),
+      15_000,
+    );
+    stop.abort();
+    await running;
   });
 });
 
