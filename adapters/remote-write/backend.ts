@@ -5,6 +5,7 @@ import {
   ExponentialBounds,
   type ExponentialCounts,
 } from '../../src/prometheus/exponential-bounds.js';
+import { Owners } from './owners.js';
 import { type Identity, SeriesNames } from './series.js';
 import { snappy } from './snappy.js';
 import { WriteRequest } from './write-request.js';
@@ -30,6 +31,7 @@ export class RemoteWriteBackend implements Backend {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #names: SeriesNames;
+  readonly #owners = new Owners();
   readonly #bounds = new ExponentialBounds();
   readonly #metrics = new Set<string>();
 
@@ -54,7 +56,7 @@ export class RemoteWriteBackend implements Backend {
     const explicit = this.#explicit(points);
     const taken: Point[] = [];
     for (const point of points) {
-      const identity = this.#names.identityOf(point);
+      const identity = this.#claim(point);
       if (identity === undefined) continue;
       if (!isFirst(seen, point.time, identity.text)) continue;
       taken.push(point);
@@ -68,6 +70,25 @@ export class RemoteWriteBackend implements Backend {
         ...{ body: snappy(message), rawBytes: message.length },
       },
     ];
+  }
+
+  /** {@inheritDoc Backend.resume} */
+  resume(points: readonly Point[]): void {
+    for (const point of points) this.#claim(point);
+  }
+
+  /** {@inheritDoc Backend.whyUntold} */
+  whyUntold(point: Point): string {
+    const name = this.#names.familyOf(point);
+    return this.#names.identityOf(point) === undefined
+      ? `two metrics would be ${name}, and the first of them is told`
+      : `two series would be ${name} with the same labels, and the first of them is told`;
+  }
+
+  /** Who a point is of; undefined where its name, or its name with its labels, belongs to another. */
+  #claim(point: Point): Identity | undefined {
+    const identity = this.#names.identityOf(point);
+    return identity !== undefined && this.#owners.claim(identity, point.time) ? identity : undefined;
   }
 
   #add(

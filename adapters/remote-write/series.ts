@@ -10,7 +10,7 @@ const MAX_NAMES = 100_000;
 /** A series of a point, with the labels that all of its samples have. */
 export interface Identity {
   /** What points of the series have in common. */
-  readonly of: Pick<Point, 'metric' | 'type' | 'agent' | 'scope'>;
+  readonly of: Pick<Point, 'metric' | 'type' | 'unit' | 'agent' | 'scope' | 'attributes'>;
   /** The same for whatever has this name and these labels. */
   readonly text: string;
   readonly family: string;
@@ -40,13 +40,13 @@ export class SeriesNames {
   identityOf(point: Point): Identity | undefined {
     const known = this.#known.get(point.attributes);
     if (known !== undefined && isOf(known.of, point)) return known;
-    const { metric, type, agent, scope } = point;
-    const family = this.#claim(metric, familyType(type));
-    if (family === undefined) return undefined;
+    const { metric, type, unit, agent, scope, attributes } = point;
+    const family = this.familyOf(point);
+    if (!this.#claim(metric, family, familyType(type))) return undefined;
     const labels = this.#labelsOf(point);
     const text = `${family}\n${labels.join('\n')}`;
     const identity = {
-      of: { metric, type, agent, scope },
+      of: { metric, type, unit, agent, scope, attributes },
       text,
       family,
       labels,
@@ -54,6 +54,11 @@ export class SeriesNames {
     };
     this.#known.set(point.attributes, identity);
     return identity;
+  }
+
+  /** The name of a point's samples; of a histogram without their suffixes. */
+  familyOf({ metric, type }: Point): string {
+    return familyName(metricName(metric, this.#prefix), familyType(type));
   }
 
   /** The labels of one sample. */
@@ -69,14 +74,13 @@ export class SeriesNames {
     return bytes;
   }
 
-  #claim(metric: string, type: FamilyType): string | undefined {
-    const family = familyName(metricName(metric, this.#prefix), type);
+  #claim(metric: string, family: string, type: FamilyType): boolean {
     const names = sampleNames(family, type);
     const claim = `${type}\n${metric}`;
-    if (names.some((name) => (this.#claims.get(name) ?? claim) !== claim)) return undefined;
+    if (names.some((name) => (this.#claims.get(name) ?? claim) !== claim)) return false;
     if (this.#claims.size >= MAX_NAMES) this.#claims.clear();
     for (const name of names) this.#claims.set(name, claim);
-    return family;
+    return true;
   }
 
   #labelsOf({ agent, scope, attributes }: Point): (readonly [string, string])[] {
@@ -93,8 +97,9 @@ export class SeriesNames {
   }
 }
 
-function isOf(of: Identity['of'], { metric, type, agent, scope }: Point): boolean {
-  return of.agent === agent && of.metric === metric && of.type === type && of.scope === scope;
+function isOf(of: Identity['of'], { metric, type, unit, agent, scope }: Point): boolean {
+  const isMetric = of.metric === metric && of.type === type && of.unit === unit;
+  return isMetric && of.agent === agent && of.scope === scope;
 }
 
 function familyType(type: Point['type']): FamilyType {

@@ -74,6 +74,17 @@ export interface Backend {
    */
   encode(points: readonly Point[], resourceOf: ResourceOf): readonly BackendRequest[];
   /**
+   * Hears, before anything is told, of what series there were when an earlier run ended, as points in the order in which they
+   * came up: so that of two that it cannot tell apart a backend tells the same one as before.
+   */
+  resume?(points: readonly Point[]): void;
+  /**
+   * Says why a point is in no request.
+   *
+   * @defaultValue that there is no form for what it says
+   */
+  whyUntold?(point: Point): string;
+  /**
    * Reads the body of an answer that says the request was accepted.
    *
    * @returns What it refused of it all the same; undefined where that is nothing.

@@ -116,17 +116,24 @@ export class Delivery {
       this.#refuse(points, `cannot be encoded: ${(error as Error).message}`);
       return true;
     }
-    const untold = points.length - requests.reduce((sum, request) => sum + request.points.length, 0);
-    if (untold > 0) {
-      this.counts.untold += untold;
-      this.#once('untold', { type: 'untold', points: untold });
-    }
+    this.#leaveOut(points, requests);
     for (const request of requests) {
       if (!(await this.#request(request, task))) return false;
       // not when all are sent: none of them is to be repeated for another's sake
       task.outbox.settle(request.points);
     }
     return true;
+  }
+
+  /** Counts and tells what is in no request. */
+  #leaveOut(points: readonly Point[], requests: readonly BackendRequest[]): void {
+    const untold = points.length - requests.reduce((sum, request) => sum + request.points.length, 0);
+    if (untold <= 0) return;
+    this.counts.untold += untold;
+    const told = new Set(requests.flatMap((request) => request.points));
+    const first = points.find((point) => !told.has(point)) ?? points[0]!;
+    const reason = this.#backend.whyUntold?.(first) ?? 'the backend has no form for what they say';
+    this.#once(`untold ${reason}`, { type: 'untold', points: untold, reason });
   }
 
   async #request(request: BackendRequest, task: Task): Promise<boolean> {

@@ -32,8 +32,14 @@ export type ForwardEvent =
     }
   /** Points are older, or further in the future, than the backend takes, and were not sent. Told once. */
   | { readonly type: 'tooOld'; readonly backend: string; readonly points: number; readonly oldest: number }
-  /** The backend has no form for points: a NaN, a name that is too long. Told once. */
-  | { readonly type: 'untold'; readonly backend: string; readonly points: number }
+  /** The backend has no form for points, a NaN, a name that is too long, or could not tell them from others. Told once a reason. */
+  | {
+      readonly type: 'untold';
+      readonly backend: string;
+      readonly points: number;
+      /** Of the first of them. */
+      readonly reason: string;
+    }
   /** Files were deleted before all of them was read. `bytes` is what is known to be missing. */
   | {
       readonly type: 'lost';
@@ -79,7 +85,7 @@ export interface ForwarderStats {
   readonly partiallyRefused: number;
   /** Points outside of the age window of the backend, which were not sent. */
   readonly tooOld: number;
-  /** Points that the backend has no form for, which were not sent. */
+  /** Points that the backend has no form for, or could not tell from others, which were not sent. */
   readonly untold: number;
   /** Files that were deleted before all of them was read. */
   readonly lostFiles: number;

@@ -78,7 +78,7 @@ export class Intake {
    * @throws MetricsError `ERR_METRICS_DIRECTORY` where a named directory is missing; or a system error.
    */
   open(): { outbox: string; points: readonly Point[]; problem: string | undefined; vanished: number } {
-    const { directory, from } = this.#settings;
+    const { backend, directory, from } = this.#settings;
     requireDirectory(shardDirectory(directory ?? readEnvironment().directory));
     const loaded = this.#file.load(this.#parts, this.#subject());
     const problem = typeof loaded === 'string' ? loaded : undefined;
@@ -86,6 +86,7 @@ export class Intake {
     if (problem !== undefined) this.#parts = this.#newParts();
     const known = typeof loaded === 'object' ? loaded : undefined;
     const { header, points = [] } = known ?? {};
+    backend.resume?.(this.#parts.teller.known(header?.toldAt ?? -Infinity));
     this.#toldAt = header?.toldAt ?? null;
     this.#openEnd = header?.openEnd ?? null;
     this.#tail = new Tail({ directory, from: known?.position ?? from });

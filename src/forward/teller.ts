@@ -77,6 +77,20 @@ export class Teller {
   }
 
   /**
+   * What all series are, in the order in which they came up.
+   *
+   * @param toldAt - When totals were told last, in Unix milliseconds: they are told as long as they are kept.
+   */
+  known(toldAt: number): Point[] {
+    return [...this.#state.metrics()].flatMap((metric) =>
+      Array.from(seriesOf(metric), (series) => {
+        const { value, time, total } = series;
+        return pointOf(metric, series, { value }, total === undefined ? time : toldAt, undefined);
+      }),
+    );
+  }
+
+  /**
    * Takes what is to be told at the end of an interval.
    *
    * @param time - Its end, in Unix milliseconds.

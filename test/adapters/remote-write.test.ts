@@ -9,9 +9,11 @@ import {
   createRemoteWriteBackend,
   type RemoteWriteBackendOptions,
 } from '../../adapters/remote-write/index.js';
+import { Owners } from '../../adapters/remote-write/owners.js';
 import { snappy } from '../../adapters/remote-write/snappy.js';
 import { createForwarder } from '../../src/forward/forwarder.js';
 import type { Point } from '../../src/forward/point.js';
+import type { MetricRecord } from '../../src/record.js';
 import { store } from '../otel/producer-support.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { has } from '../support/tools.js';
@@ -171,6 +173,80 @@ describe('what is written', () => {
     const points = [POINT, { ...POINT, metric: 'n', type: 'counter' } as const];
     const [first, second] = [backend.encode(points, () => ({})), backend.encode(points, () => ({}))];
     expect(first[0]!.body).toEqual(second[0]!.body);
+  });
+});
+
+describe('two series that would have one name and the same labels', () => {
+  const REASON = 'two series would be cfn_tasks_total with the same labels, and the first of them is told';
+  const TASKS = { metric: 'tasks', type: 'counter', agent: 'agent-1' } as const;
+
+  it.each<[string, Partial<MetricRecord>, Partial<MetricRecord>, Record<string, string>]>([
+    ['unit', {}, { unit: '{task}' }, {}],
+    ['attributes', { attributes: { 'a.b': 'x' } }, { attributes: { a_b: 'x' } }, { a_b: 'x' }],
+    [
+      'attributes, where one is renamed,',
+      { attributes: { job: 'x' } },
+      { attributes: { exported_job: 'x' } },
+      { exported_job: 'x', job: 'y' },
+    ],
+  ])('and another %s are never one counter, not even after a restart', async (_name, one, other, own) => {
+    const [directory, state] = [temporaryDirectory(), temporaryDirectory()];
+    const receiver = await RemoteWriteReceiver.start();
+    onTestFinished(() => receiver.close());
+    const reasons: string[] = [];
+    let now = POINT.time;
+    const forward = async (...stored: readonly (readonly [value: number, of: Partial<MetricRecord>])[]) => {
+      const labels = { ...LABELS, ...('job' in own && { job: 'y' }) };
+      const forwarder = createForwarder({
+        ...{ backend: createRemoteWriteBackend({ url: receiver.url, labels }), directory, state },
+        ...{ resendMs: 1e9, now: () => now },
+        onEvent: (event) => event.type === 'untold' && reasons.push(event.reason),
+      });
+      for (const [value, of] of stored) {
+        store(directory, { ...TASKS, ...of, value, time: now });
+        now += 20_000;
+        expect(await forwarder.once()).toBe(true);
+      }
+      await forwarder.close();
+      return forwarder.stats;
+    };
+    expect(await forward([100, one], [5, other], [1, one], [1, other])).toMatchObject({ untold: 2 });
+    expect(await forward([1, other], [1, one])).toMatchObject({ untold: 1 });
+    expect(reasons).toEqual([REASON, REASON]);
+    expect(receiver.refused).toEqual([]);
+    const labels = Object.entries({ __name__: 'cfn_tasks_total', agent: 'agent-1', ...own }).sort();
+    expect([...receiver.series.keys()]).toEqual([JSON.stringify(labels)]);
+    const samples = [...receiver.series.values()].flat();
+    expect(samples.map(({ value }) => value)).toEqual([100, 101, 102]);
+  });
+
+  it('are told in turn only where the first was not heard of for so long that Prometheus forgot it', () => {
+    const backend = createRemoteWriteBackend({ url: 'http://127.0.0.1:1', labels: LABELS });
+    const tells = (unit: string, minutes: number): boolean =>
+      backend.encode([{ ...POINT, unit, time: POINT.time + 60_000 * minutes }], () => ({})).length > 0;
+    expect([tells('a', 0), tells('b', 1), tells('a', 4), tells('b', 9)]).toEqual([true, false, true, false]);
+    expect([tells('b', 9.1), tells('a', 9.2), tells('b', 14), tells('a', 15)]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('are known within a bound: those that were told of last', () => {
+    const owners = new Owners();
+    const of = (unit: string) => ({ ...TASKS, unit, scope: undefined, attributes: {} });
+    const claim = (text: number, unit: string) => owners.claim({ text: String(text), of: of(unit) }, 0);
+    for (let i = 0; i < 100_000; i += 1) claim(i, 'a');
+    expect([claim(0, 'a'), claim(100_000, 'a')]).toEqual([true, true]);
+    expect([claim(0, 'b'), claim(2, 'b'), claim(1, 'b')]).toEqual([false, false, true]);
+  });
+
+  it('are said to be two metrics where their names are two', () => {
+    const backend = createRemoteWriteBackend({ url: 'http://127.0.0.1:1' });
+    const [first, second] = ['a.b', 'a_b'].map((metric) => ({ ...POINT, metric })) as [Point, Point];
+    expect(backend.encode([first, second], () => ({}))[0]!.points).toEqual([first]);
+    expect(backend.whyUntold!(second)).toBe('two metrics would be cfn_a_b, and the first of them is told');
   });
 });
 

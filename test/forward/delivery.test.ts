@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Point } from '../../src/forward/point.js';
 import type { MetricRecord } from '../../src/record.js';
 import { answer, setup, type Trouble } from './support.js';
 
@@ -244,7 +245,23 @@ describe('what is refused', () => {
     const made = forwarder({ backend: even });
     await made.once();
     expect(made.stats).toMatchObject({ untold: 3, points: 3, deadLettered: 0 });
-    expect(events.filter(({ type }) => type === 'untold')).toMatchObject([{ points: 1 }]);
+    expect(events.filter(({ type }) => type === 'untold')).toMatchObject([
+      { points: 1, reason: 'the backend has no form for what they say' },
+    ]);
+  });
+
+  it('as without a form is said once for each reason that the backend has', async () => {
+    const { store, forwarder, receiver, events } = await setup('delta', { points: 1 });
+    const whyUntold = ({ value }: Point): string => (value % 2 === 0 ? 'even' : 'odd');
+    const none = receiver.backend('delta', { points: 1 }, { encode: () => [], whyUntold });
+    store(1, ...counts(5));
+    const made = forwarder({ backend: none });
+    await made.once();
+    expect(made.stats.untold).toBe(5);
+    expect(events.filter(({ type }) => type === 'untold')).toMatchObject([
+      { reason: 'odd' },
+      { reason: 'even' },
+    ]);
   });
 
   it('by a backend that fails on it harms nobody', async () => {

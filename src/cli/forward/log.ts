@@ -27,7 +27,7 @@ function eventText(event: ForwardEvent): string | undefined {
     case 'tooOld':
       return `${counted(event.points, 'point')} not sent: the backend takes none as old as ${new Date(event.oldest).toISOString()}`;
     case 'untold':
-      return `${counted(event.points, 'point')} not sent: the backend has no form for what they say`;
+      return `${counted(event.points, 'point')} not sent: ${event.reason}`;
     case 'lost':
       return `${counted(event.files, 'file')} ${event.reason}${event.bytes > 0 ? `, ${event.bytes} bytes of them unread` : ''}`;
     case 'error':
