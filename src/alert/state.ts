@@ -37,7 +37,7 @@ export interface Instance {
 /** Why there is nothing to judge by. */
 export type Reason = 'noData' | 'vanished' | 'forgotten';
 
-/** What a level is told: that the condition holds, that it does not, or to stay as it is. */
+/** What a level is told: that the condition holds, that it does not, or that what fires goes on. */
 export type Input = 'breach' | 'clear' | 'keep';
 
 /** What the policy for missing data makes of a verdict. */
@@ -57,7 +57,8 @@ export function stepLevel(
   input: Input,
   now: number,
 ): LevelState | undefined {
-  if (input === 'keep') return state;
+  // What fires goes on. What does not yet has to hold all the time, and nobody knows whether it does.
+  if (input === 'keep') return state?.status === 'firing' ? state : undefined;
   if (input === 'clear') {
     if (state?.status !== 'firing') return undefined;
     const clearSince = Math.min(state.clearSince ?? now, now);

@@ -108,6 +108,25 @@ describe('one alert', () => {
     expect(channel.take().at(-1)).toBe('resolved Load warning 1');
   });
 
+  it('that waits for its time does so anew where there were no data meanwhile', async () => {
+    const { open, emit, clock, channel } = await setup(LOAD.replace('above: 70', 'above: 70, for: 5m'));
+    const alerter = await open();
+    const round = async (value?: number): Promise<string[]> => {
+      if (value !== undefined) emit({ value });
+      await alerter.round();
+      clock.now += 30_000;
+      return channel.take();
+    };
+    await round(99);
+    expect(alerter.alerts()).toMatchObject([{ status: 'pending' }]);
+    for (let i = 0; i < 80; i += 1) await round();
+    expect(alerter.alerts()).toEqual([]);
+    const since = clock.now;
+    for (let i = 0; i < 10; i += 1) expect(await round(99)).toEqual([]);
+    expect(alerter.alerts()).toMatchObject([{ status: 'pending', since }]);
+    expect(await round(99)).toEqual(['firing Load warning 1']);
+  });
+
   it('is not told twice within five minutes across restarts, where the metric is idle', async () => {
     const { open, emit, clock, channel } = await setup(LOAD);
     emit({ value: 71 });

@@ -21,8 +21,8 @@ describe('a level', () => {
     ['waits for its time, without a gap', '.xx.xxxx.', 2000, 0, '.pp.ppFF.'],
     ['goes on after the condition held last', 'x...x...', 0, 2000, 'FFF.FFF.'],
     ['counts that time anew where it holds again', 'x.x..x....', 0, 3000, 'FFFFFFFFF.'],
-    ['stays as it is where nothing is known', 'x???.???', 0, 0, 'FFFF....'],
-    ['stays pending where nothing is known', 'x???x', 2000, 0, 'ppppF'],
+    ['goes on where nothing is known', 'x???.???', 0, 0, 'FFFF....'],
+    ['waits for its time anew where nothing was known', 'xx?xxx', 2000, 0, 'pp.ppF'],
   ])('%s', (_, inputs, forMs, keepMs, expected) => {
     expect(run(inputs, forMs, keepMs)).toBe(expected);
   });
@@ -56,14 +56,13 @@ function model(inputs: readonly string[], forSeconds: number, keepSeconds: numbe
   for (let now = 0; now < inputs.length; now += 1) {
     const input = inputs[now]!;
     const before = result.at(-1) ?? '.';
-    if (input === '?') result += before;
+    if (input === '?') result += before === 'F' ? 'F' : '.';
     else if (input === 'x') {
       if (before === 'F') result += 'F';
       else {
-        // since when nothing but breaches, or nothing known after the first of them
+        // since when nothing but breaches
         let since = now;
-        for (let i = now; i >= 0 && inputs[i] !== '.' && result[i] !== 'F'; i -= 1)
-          if (inputs[i] === 'x') since = i;
+        for (let i = now; i >= 0 && inputs[i] === 'x' && result[i] !== 'F'; i -= 1) since = i;
         result += now - since >= forSeconds ? 'F' : 'p';
       }
     } else if (before !== 'F') result += '.';
