@@ -1,3 +1,4 @@
+import { awaitAgain, isAwaited } from './absence.js';
 import type { GroupKey } from '../analyze/options.js';
 import { looksForAbsence, needsOf } from './condition.js';
 import { groupKeyOf, type Measure, Measurements, type Need } from './measurements.js';
@@ -23,6 +24,8 @@ export interface Moment {
    * @defaultValue false
    */
   readonly missed?: boolean;
+  /** When they were evaluated last before moments were missed, where this is the first one after those. */
+  readonly awaySince?: number | undefined;
   /** Who answers for rules that group like this. */
   readonly measureBy: (groupBy: readonly GroupKey[]) => Measure;
 }
@@ -35,6 +38,8 @@ export interface Change {
 
 interface RuleState extends AlertRule {
   readonly needs: readonly Need[];
+  /** The shortest window that it looks at. */
+  readonly windowMs: number;
   /** By the key of the group. */
   readonly instances: Map<string, Instance>;
 }
@@ -92,9 +97,11 @@ export class Engine {
       }
       const conditions = rule.levels.map(({ condition }) => condition);
       const policies = [rule.noData.none, rule.noData.vanished];
+      const needs = conditions.flatMap(needsOf);
       return {
         rule,
-        needs: conditions.flatMap(needsOf),
+        needs,
+        windowMs: Math.min(...needs.map(({ windowMs }) => windowMs)),
         remembers: policies.includes('alert') || conditions.some(looksForAbsence),
         instances: kept,
       };
@@ -147,10 +154,11 @@ export class Engine {
   #evaluate(
     state: RuleState,
     measurements: Measurements,
-    { now, missed = false }: Moment,
+    { now, missed = false, awaySince }: Moment,
     changes: Change[],
   ): void {
-    const { rule, needs, instances, remembers } = state;
+    const { rule, needs, windowMs, instances, remembers } = state;
+    if (remembers && awaySince !== undefined) awaitAgain(instances, windowMs, awaySince, now);
     const present = presentIn(measurements, needs);
     const gone = [...instances.keys()].filter((key) => !present.has(key));
     // Without a group to ask for, and where there is none, the rule is asked as a whole.
@@ -161,6 +169,7 @@ export class Engine {
     for (const keys of missed && remembers ? [present.keys()] : [present.keys(), gone]) {
       for (const key of keys) {
         const before = instances.get(key);
+        if (remembers && keys === gone && before !== undefined && isAwaited(before, windowMs, now)) continue;
         const group = { key, seen: keys !== gone, others: present.size > 0 };
         const after = stepAlert(state, measurements, group, before, now);
         const wanted =

@@ -96,6 +96,7 @@ export class Evaluator {
     try {
       this.read();
       const now = this.#host.now();
+      const before = this.#evaluatedAt;
       await this.#catchUp(now);
       // After a clock was set back, what was evaluated last is not before now.
       const previous = this.#evaluatedAt < now ? this.#evaluatedAt : -Infinity;
@@ -103,6 +104,7 @@ export class Evaluator {
       const changes = this.engine.evaluate({
         now,
         previous,
+        awaySince: this.#evaluatedAt === before ? undefined : before,
         measureBy: (groupBy) => this.#windows.measureBy(groupBy),
       });
       this.#evaluationMs = performance.now() - startedAt;

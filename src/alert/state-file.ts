@@ -64,6 +64,7 @@ function isInstance(json: unknown): json is Instance {
   );
   return (
     times &&
+    (rest['missingFrom'] === undefined || typeof rest['missingFrom'] === 'number') &&
     typeof fingerprint === 'string' &&
     typeof rule === 'string' &&
     isTexts(group) &&

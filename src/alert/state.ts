@@ -30,6 +30,8 @@ export interface Instance {
   readonly endsAt: number | null;
   /** When there was data last; null where there never was. */
   readonly seenAt: number | null;
+  /** It is not called missing before; undefined where it may be at any time. */
+  readonly missingFrom: number | undefined;
   /** Why it is as it is, where that is not the condition: there is no series at all, or this one vanished. */
   readonly reason: Reason | null;
 }
@@ -86,6 +88,7 @@ export function newInstance(fingerprint: string, rule: string, group: Labels): I
   return {
     ...{ fingerprint, rule, group, levels: {}, status: 'inactive', severity: 'info' },
     ...{ value: null, limit: null, startsAt: null, endsAt: null, seenAt: null, reason: null },
+    missingFrom: undefined,
   };
 }
 
@@ -94,7 +97,7 @@ export function stepInstance(before: Instance, news: News, now: number): Instanc
   const { levels, value, limit, seen, reason } = news;
   const firing = SEVERITIES.find((severity) => levels[severity]?.status === 'firing');
   const pending = SEVERITIES.find((severity) => levels[severity]?.status === 'pending');
-  const { fingerprint, rule, group } = before;
+  const { fingerprint, rule, group, missingFrom } = before;
   let { status, severity, startsAt, endsAt } = before;
   if (firing !== undefined) {
     if (status !== 'firing') startsAt = now;
@@ -119,6 +122,7 @@ export function stepInstance(before: Instance, news: News, now: number): Instanc
     startsAt,
     endsAt,
     seenAt,
+    missingFrom,
     reason,
   };
 }

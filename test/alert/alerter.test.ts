@@ -178,7 +178,9 @@ describe('one alert', () => {
     emit({ agent: 'agent-2', value: 1 });
     await alerter.round();
     const { fingerprint } = channel.sent[0]!.alerts[0]!;
-    clock.now += 60_000;
+    clock.now += 30_000;
+    await alerter.round();
+    clock.now += 30_000;
     emit({ agent: 'agent-1', value: 1 });
     await alerter.round();
     // agent 1 is over; agent 2 vanished
