@@ -31,6 +31,10 @@ export class Evaluator {
   #alerts: Alerts;
   #windows: Windows;
   #tail: Tail;
+  /** Lines that tails before this one found damaged. */
+  #tornLines = 0;
+  /** What this tail had found when it was through with what was there already; undefined until then. */
+  #tornBefore: number | undefined;
   #evaluatedAt: number;
   #evaluationMs = 0;
 
@@ -63,10 +67,10 @@ export class Evaluator {
     return this.#evaluationMs;
   }
 
-  /** Lines that were damaged. */
+  /** Lines that were damaged since it began: what was there before is read at each start, and would count each time. */
   get tornLines(): number {
-    const { torn, foreign } = this.#tail.counts;
-    return torn + foreign;
+    const torn = tornIn(this.#tail);
+    return this.#tornLines + torn - (this.#tornBefore ?? torn);
   }
 
   /** Records, series and alerts that had no room. */
@@ -76,6 +80,9 @@ export class Evaluator {
 
   /** Takes other rules; what fires goes on where its rule does. */
   setRules(alerts: Alerts): void {
+    this.read();
+    this.#tornLines = this.tornLines;
+    this.#tornBefore = undefined;
     this.#alerts = alerts;
     this.engine.setRules(alerts.rules, this.#host.now());
     this.#tail.close();
@@ -86,6 +93,7 @@ export class Evaluator {
   read(): void {
     try {
       for (const { records } of this.#tail.poll()) this.#windows.add(records);
+      this.#tornBefore ??= tornIn(this.#tail);
     } catch (error) {
       this.#host.problem(`shards could not be read: ${messageOf(error)}`);
     }
@@ -156,6 +164,10 @@ function measureFiles(directory: string | undefined): Measure {
     });
     return { groups: groups.map((group) => pick(group, wanted.get(group.metric) ?? [])), dropped };
   };
+}
+
+function tornIn({ counts: { torn, foreign } }: Tail): number {
+  return torn + foreign;
 }
 
 function messageOf(error: unknown): string {

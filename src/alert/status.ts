@@ -18,7 +18,7 @@ export interface AlerterStatus {
   readonly waitingMs: number;
   /** Counts since the start. */
   readonly counts: {
-    /** Lines in the shards that are damaged. */
+    /** Lines in the shards that were damaged meanwhile. */
     readonly tornLines: number;
     /** Messages that channels accepted. */
     readonly sent: number;

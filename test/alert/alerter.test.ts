@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Alerter, readAlerts } from '../../src/alert/index.js';
 import { changeSilences } from '../../src/alert/silence-file.js';
+import { readRecords } from '../../src/store/reader.js';
 import { NOON, Recorder, setup } from './support.js';
 
 const LOAD = `
@@ -676,6 +677,31 @@ describe('what an alerter knows', () => {
     const alerter = await open();
     await alerter.round();
     expect(channel.take()).toEqual(['firing Load warning 1']);
-    expect(alerter.status.counts.tornLines).toBe(1);
+  });
+
+  it('counts a line that is damaged once, whoever starts again or takes other rules', async () => {
+    const { open, emit, directory } = await setup(LOAD, { metrics: true });
+    const damage = (): void => appendFileSync(join(directory, 'cfn-metrics-0.jsonl'), 'nonsense\n');
+    emit({});
+    const first = await open();
+    await first.round();
+    damage();
+    await first.round();
+    damage();
+    await first.reload(await readAlerts(LOAD.replace('30s', '2h'), 'rules.yaml'));
+    await first.round();
+    expect(first.status.counts.tornLines).toBe(2);
+    damage();
+    await first.round();
+    expect(first.status.counts.tornLines).toBe(3);
+    await first.close();
+    for (let i = 0; i < 2; i += 1) {
+      const next = await open();
+      await next.round();
+      expect(next.status.counts.tornLines).toBe(0);
+      await next.close();
+    }
+    const stored = [...readRecords({ directory })].filter(({ metric }) => metric === 'cfn.alert.torn_lines');
+    expect(stored.map(({ value }) => value)).toEqual([1, 1, 1]);
   });
 });
