@@ -31,7 +31,9 @@ export function planMirror(
     if (silenced && alert.status === 'firing') continue;
     const episode = told?.status === alert.status && told.startsAt === alert.startsAt;
     const changed = !episode || (alert.status === 'firing' && told.severity !== alert.severity);
-    const again = (told?.at ?? 0) + resendMs;
+    const at = told?.at ?? 0;
+    // What was told in what is the future since the clock was put back ends in the future as well.
+    const again = at > now ? now : at + resendMs;
     if (!changed && isDone(alert, now)) continue;
     if (changed || again <= now) due.push(alert);
     else nextAt = Math.min(nextAt, again);

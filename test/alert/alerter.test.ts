@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Alerter, readAlerts } from '../../src/alert/index.js';
 import { changeSilences } from '../../src/alert/silence-file.js';
 import { readRecords } from '../../src/store/reader.js';
+import { receiver } from './channels/receiver.js';
 import { NOON, Recorder, setup } from './support.js';
 
 const LOAD = `
@@ -582,6 +583,33 @@ describe('channels that fail', () => {
       [],
       [],
     ]);
+  });
+});
+
+describe('an Alertmanager', () => {
+  it('is told as ever after the clock was put back, and then that it is over', async () => {
+    const { url, received } = await receiver();
+    const rules = LOAD.replace(
+      'rules:',
+      `channels: { am: { type: alertmanager, urls: ['${url}'] } }\nrules:`,
+    );
+    const { open, emit, clock } = await setup(rules, { channels: undefined });
+    const alerter = await open();
+    const after = async (ms: number, value: number): Promise<number[][]> => {
+      clock.now += ms;
+      emit({ value });
+      await alerter.round();
+      return received
+        .splice(0)
+        .flatMap(({ body }) => JSON.parse(body) as { startsAt: string; endsAt: string }[])
+        .map(({ startsAt, endsAt }) => [Date.parse(startsAt) - clock.now, Date.parse(endsAt) - clock.now]);
+    };
+    expect(await after(0, 71)).toEqual([[0, 240_000]]);
+    expect(await after(-3_600_000, 71)).toEqual([[0, 240_000]]);
+    expect(await after(30_000, 71)).toEqual([]);
+    expect(await after(30_000, 71)).toEqual([[0, 240_000]]);
+    expect(await after(30_000, 1)).toEqual([[0, 0]]);
+    expect(await after(-3_600_000, 1)).toEqual([[0, 0]]);
   });
 });
 

@@ -240,7 +240,7 @@ export async function checkAlertmanager({ check, bring, root }) {
 
 async function checkAll({ check, base, receiver, createChannel }) {
   const context = { directory: tmpdir(), env: { KEY: ROUTING_KEY } };
-  const make = (config, name = 'team') => createChannel(name, config, context);
+  const make = (config, name = 'team', more = {}) => createChannel(name, config, { ...context, ...more });
   const post = (channel, alerts) => channel.send(notificationOf(alerts), AbortSignal.timeout(10_000));
   const theirs = make({ type: 'alertmanager', urls: [base] });
   const known = async () => (await fetch(`${base}/api/v2/alerts`)).json();
@@ -332,6 +332,22 @@ async function checkAll({ check, base, receiver, createChannel }) {
   for (const side of ['ours', 'theirs']) {
     check(`${side}: the same incident`, ended[side]?.dedup_key === fired[side]?.dedup_key);
   }
+
+  // told by a clock that was an hour ahead, and was then set back
+  const later = Date.now() + 3_600_000;
+  const early = alertOf('13', {
+    labels: { alertname: 'Early', severity: 'info', agent: '13' },
+    startsAt: later,
+  });
+  const hurried = make({ type: 'alertmanager', urls: [base] }, 'team', { now: () => later });
+  await post(hurried, [early]);
+  check('it takes one of the future', (await until(() => knownAgent('13', 'info'), WITHIN_MS)) !== undefined);
+  check('also from when the clock was set back', (await post(theirs, [early])).outcome === 'sent');
+  const began = Date.parse((await knownAgent('13', 'info'))?.startsAt);
+  check('and it began then', began <= Date.now(), new Date(began).toISOString());
+  await post(theirs, [{ ...early, status: 'resolved', endsAt: Date.now() }]);
+  const ends = await until(async () => (await knownAgent('13', 'info')) === undefined, WITHIN_MS);
+  check('and ends when it is over', ends === true);
 
   // several, and one that forgets
   const dead = `http://127.0.0.1:${await freePort()}`;

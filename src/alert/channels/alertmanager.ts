@@ -37,9 +37,11 @@ export class AlertmanagerChannel implements Channel {
 
   send(notification: Notification, signal: AbortSignal): Promise<Delivery> {
     return guarded(async () => {
-      const until = (this.#context.now ?? Date.now)() + INTERVALS_AHEAD * this.resendMs;
+      const now = (this.#context.now ?? Date.now)();
+      const until = now + INTERVALS_AHEAD * this.resendMs;
       const { externalUrl } = this.#context;
-      const body = JSON.stringify(notification.alerts.map((alert) => postable(alert, until, externalUrl)));
+      const alerts = notification.alerts.map((alert) => postable(alert, now, until, externalUrl));
+      const body = JSON.stringify(alerts);
       const headers = this.#headers();
       const secrets = Object.values(headers);
       const { timeoutMs } = this.#config;
@@ -75,14 +77,16 @@ function together(deliveries: readonly Delivery[]): Delivery {
   return { outcome: 'retry', reason, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
 }
 
-function postable(alert: NotifiedAlert, until: number, generatorURL: string | undefined) {
+function postable(alert: NotifiedAlert, now: number, until: number, generatorURL: string | undefined) {
   const { labels, annotations, startsAt, endsAt } = alert;
+  // Times that are the future since the clock was set back are now: what ends before it begins is answered with 400, and
+  // what ends in the future fires until then.
+  const end = endsAt === null ? until : Math.min(endsAt, now);
   return {
     labels: { alertname: alert.rule, ...validNames(labels) },
     annotations: validNames(annotations),
-    startsAt: isoTime(startsAt),
-    // A clock that was set back must not make it end before it began, which is answered with 400.
-    endsAt: isoTime(Math.max(startsAt, endsAt ?? until)),
+    startsAt: isoTime(Math.min(startsAt, end, now)),
+    endsAt: isoTime(end),
     ...(generatorURL === undefined ? {} : { generatorURL }),
   };
 }

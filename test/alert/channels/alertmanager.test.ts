@@ -43,10 +43,22 @@ describe('an Alertmanager gets', () => {
     ]);
   });
 
-  it('no alert that ended before it began, which it would refuse', async () => {
-    const { alerts } = await sent(notification({ alerts: [resolved({ endsAt: START - 60_000 })] }));
-    expect(alerts[0].endsAt).toBe(alerts[0].startsAt);
-  });
+  it.each([
+    ['began and ended', NOW + 3_600_000, NOW + 3_700_000, 0, 0],
+    ['ended', START, NOW + 3_600_000, START - NOW, 0],
+    ['began', NOW + 3_600_000, NOW - 1000, -1000, -1000],
+    ['began and goes on', NOW + 3_600_000, null, 0, 240_000],
+  ])(
+    'no time that is the future since the clock was set back: it %s then',
+    async (_, startsAt, endsAt, from, to) => {
+      const given = endsAt === null ? alert({ startsAt }) : resolved({ startsAt, endsAt });
+      const { alerts } = await sent(notification({ alerts: [given] }));
+      expect([alerts[0].startsAt, alerts[0].endsAt].map((time) => Date.parse(time) - NOW)).toEqual([
+        from,
+        to,
+      ]);
+    },
+  );
 
   it('names that it takes, with both values of names that become the same, and no empty value', async () => {
     const labels = {
