@@ -70,6 +70,15 @@ function checkDeployed({ check, root }) {
     encoding: 'utf8',
   });
   check('promtool check rules', rules.status === 0, rules.stderr.trim());
+  const tests = spawnSync('promtool', ['test', 'rules', 'test/system/prometheus-rules.test.yml'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  check(
+    'promtool test rules',
+    tests.status === 0,
+    tests.status === 0 ? '' : `${tests.stdout}${tests.stderr}`,
+  );
   const config = spawnSync('promtool', ['check', 'config', 'prometheus.yml'], {
     cwd: join(root, 'deploy/prometheus'),
     encoding: 'utf8',
