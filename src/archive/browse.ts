@@ -184,7 +184,8 @@ export function mayHold(
 /**
  * Reads the records of a time range from an archive alone. Files that hold none of them are not opened.
  *
- * @throws MetricsError `ERR_METRICS_DIRECTORY` where there is none.
+ * @throws MetricsError `ERR_METRICS_OPTION` where a time is none, such as NaN; `ERR_METRICS_DIRECTORY` where there is no
+ * archive.
  *
  * @public
  */

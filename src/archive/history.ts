@@ -4,6 +4,7 @@ import type { MetricRecord } from '../record.js';
 import type { TimeRange } from '../store/chunks.js';
 import type { ReadCounts, ReadOptions } from '../store/reader.js';
 import { openSegments, type Segment } from '../store/segments.js';
+import { rangeOption } from '../store/time-range.js';
 import type { Chunk } from './history-merge.js';
 import { compareBegin, type HistoryFile, type Place } from './history-place.js';
 import { findPlaces } from './history-places.js';
@@ -81,11 +82,7 @@ export class History implements AsyncIterable<MetricRecord[]> {
    * which on everything is in there.
    */
   constructor(options: HistoryOptions, own = false) {
-    this.#range = {
-      since: options.since ?? -Infinity,
-      until: options.until ?? Infinity,
-      latenessMs: options.maxLatenessMs ?? 60_000,
-    };
+    this.#range = rangeOption(options);
     this.#own = own;
     this.#threads = options.threads;
     this.#places = findPlaces(options.directory, options.archive);
@@ -206,7 +203,7 @@ export class History implements AsyncIterable<MetricRecord[]> {
  * Reads the records of a time range from shards, sealed segments and archives, each record once.
  *
  * @param options - Where, and from when to when.
- * @throws MetricsError `ERR_METRICS_OPTION` where an option or a variable is bad; `ERR_METRICS_DIRECTORY` where a named
+ * @throws MetricsError `ERR_METRICS_OPTION` where an option or a variable is bad, such as a time that is NaN; `ERR_METRICS_DIRECTORY` where a named
  * directory or archive is missing or is none. A missing default directory is empty.
  *
  * @public

@@ -7,6 +7,7 @@ import { ChunkReader, extentOf, type TimeRange } from './chunks.js';
 import { type ShardDirectory, shardDirectory } from './directory.js';
 import { type LineCounts, LineDecoder } from './lines.js';
 import { openSegments, type Segment, type UnreadableFile } from './segments.js';
+import { rangeOption } from './time-range.js';
 
 /**
  * What {@link readRecords} can be told; every field is optional.
@@ -72,11 +73,7 @@ export class RecordReader implements Iterable<MetricRecord> {
   /** @internal */
   constructor(options: ReadOptions) {
     this.#directory = shardDirectory(options.directory ?? readEnvironment().directory);
-    this.#range = {
-      since: options.since ?? -Infinity,
-      until: options.until ?? Infinity,
-      latenessMs: options.maxLatenessMs ?? 60_000,
-    };
+    this.#range = rangeOption(options);
   }
 
   /** Where it reads. */
@@ -165,7 +162,7 @@ export class RecordReader implements Iterable<MetricRecord> {
  * Reads the records of a time range from all shards and sealed segments.
  *
  * @param options - Where, and from when to when.
- * @throws MetricsError `ERR_METRICS_OPTION` where a variable is bad.
+ * @throws MetricsError `ERR_METRICS_OPTION` where an option or a variable is bad, such as a time that is NaN.
  *
  * @public
  */

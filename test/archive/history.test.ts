@@ -207,6 +207,17 @@ describe('a history', () => {
     );
   });
 
+  it.each<[HistoryOptions, string]>([
+    [{ since: NaN }, 'since must be Unix milliseconds, got NaN'],
+    [{ until: NaN }, 'until must be Unix milliseconds, got NaN'],
+    [{ maxLatenessMs: NaN }, 'maxLatenessMs must be a whole number of at least 0, got NaN'],
+  ])('refuses %o, which is no range', (range, message) => {
+    const { archive } = fixture();
+    const refusal = expect.objectContaining({ code: 'ERR_METRICS_OPTION', message });
+    expect(() => readHistory({ archive, ...range })).toThrow(refusal);
+    expect(() => readArchive(archive, range)).toThrow(refusal);
+  });
+
   it('takes no directory where everybody may write for an archive', async () => {
     const root = temporaryDirectory();
     const directory = join(root, 'shm');

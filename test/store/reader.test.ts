@@ -51,6 +51,19 @@ describe('reading', () => {
     expect(read(directory, { until: NOON }).values).toEqual([]);
   });
 
+  it.each([
+    [{ since: NaN }, 'since must be Unix milliseconds, got NaN'],
+    [{ until: NaN }, 'until must be Unix milliseconds, got NaN'],
+    [{ until: Infinity }, 'until must be Unix milliseconds, got Infinity'],
+    [{ maxLatenessMs: NaN }, 'maxLatenessMs must be a whole number of at least 0, got NaN'],
+    [{ maxLatenessMs: -1 }, 'maxLatenessMs must be a whole number of at least 0, got -1'],
+  ])('refuses %o, which is no range', (options, message) => {
+    const directory = temporaryDirectory();
+    expect(() => readRecords({ directory, ...options })).toThrow(
+      expect.objectContaining({ code: 'ERR_METRICS_OPTION', message }),
+    );
+  });
+
   it('finds any range in a file of any size, late lines included, and reads little else', () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'cfn-metrics-0.jsonl');
