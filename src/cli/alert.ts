@@ -31,7 +31,7 @@ minutes while it goes on, and once when it is over. Runs until SIGTERM. SIGHUP, 
   --rules FILE            YAML or JSON (default: alerts in cfn-metrics.config.yaml or .json, else the rules out of
                           the box: coordination_time_ms, message_delivery_rate, memory_usage_mb)
   --once                  evaluate once, send what is due, and end; for a timer
-  --check                 check the rules, say all that is wrong with them, and end
+  --check                 check the rules, say the first mistake of each, and end
   --test-notify CHANNEL   send a test alert and its end to a channel, and end
   --interval TIME         between two evaluations, from 1s (default: interval of the rules, else 30s)
   --state DIRECTORY       where state and silences are kept (default: CFN_METRICS_ALERT_DIR, else cfn-metrics/alert

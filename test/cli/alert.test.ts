@@ -141,12 +141,12 @@ describe('alert', () => {
 });
 
 describe('alert --check', () => {
-  it('says how many rules there are, or all that is wrong', () => {
+  it('says how many rules there are, or the first mistake of each', () => {
     const { alert, write } = setup();
     expect(alert('--check')).toMatchObject({ status: 0, stdout: 'the rules out of the box: 10 rules\n' });
     const file = write(
       'rules.yaml',
-      `${LOAD(1)}  - { name: A, metric: a }\n  - { name: B, metric: b, window: 3 }\n`,
+      `${LOAD(1)}  - { name: A, metric: a }\n  - { name: B, metric: b, window: 3, for: soon }\n`,
     );
     const { status, stderr } = alert('--check', '--rules', file);
     expect(status).toBe(2);

@@ -46,7 +46,7 @@ export class RulesFile {
     return readAlerts(readText(this.path), this.path, { limits: this.#limits });
   }
 
-  /** All that is wrong with the rules, and how many there are. */
+  /** What is wrong, of each rule the first mistake; the rules where there is none. */
   async check(): Promise<{ readonly rules: AlertRules | undefined; readonly problems: readonly string[] }> {
     if (this.path === undefined) return { rules: defaultAlerts(this.#limits), problems: [] };
     const { rules, problems } = await checkAlerts(readText(this.path), this.path, { limits: this.#limits });
