@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
 import { userId } from '../store/directory.js';
 import { loadLock } from '../store/lock.js';
+import { RulesFile } from './alert/rules-file.js';
 import { ALERT_KEYS } from './alert/settings.js';
 import { ARCHIVE_KEYS } from './archive/settings.js';
 import { type Command, parseFlags } from './command.js';
 import { archiveFindings } from './doctor/archive.js';
 import { bashFinding } from './doctor/bash.js';
-import { variablesOnly } from './doctor/variables.js';
+import { ignoredVariables, variablesOnly } from './doctor/variables.js';
 import { directoryFindings } from './doctor/directory.js';
 import { fileSystemFindings, fileSystemOf } from './doctor/file-system.js';
 import { type Finding, warning } from './doctor/finding.js';
@@ -56,6 +57,8 @@ export interface Report {
 async function run(args: readonly string[]): Promise<number> {
   const flags = parseFlags(args, FLAGS);
   const settings = await readSettings(flags);
+  // What alert would refuse is refused here, too.
+  await (await RulesFile.find(undefined)).read();
   const report: Report = {
     version: packageVersion(),
     node: process.version,
@@ -71,7 +74,11 @@ async function run(args: readonly string[]): Promise<number> {
 function findings(settings: Settings, now: number): Finding[] {
   const directory = settings.directory.value;
   const { path } = directory;
-  const found = [...agreementFindings(settings), ...directoryFindings(directory)];
+  const found = [
+    ...agreementFindings(settings),
+    ...ignoredVariables(process.env),
+    ...directoryFindings(directory),
+  ];
   const lock = loadLock();
   const fileSystem = fileSystemOf(path);
   if (fileSystem !== undefined && !found.some(({ status }) => status === 'problem')) {

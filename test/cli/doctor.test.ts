@@ -143,6 +143,16 @@ describe('doctor', () => {
     });
   });
 
+  it('says what bash agents ignore', () => {
+    const found = (lock: string): Finding | undefined => {
+      const env = { CFN_METRICS_LOCK: lock, CFN_METRICS_DIR: temporaryDirectory() };
+      const { findings } = JSON.parse(cli(['doctor', '--json'], { env }).stdout) as { findings: Finding[] };
+      return findings.find(({ check }) => check === 'variables');
+    };
+    expect(found('foo')).toMatchObject({ status: 'warning', message: expect.stringContaining('got "foo"') });
+    expect([found('flock'), found('')]).toEqual([undefined, undefined]);
+  });
+
   it('shows what the config file says of forwarding, and no secret', () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'cfn-metrics.config.yaml');
@@ -167,7 +177,9 @@ describe('doctor', () => {
     ['forward: {to: nowhere}', 'nowhere'],
     ['forward: {interval: soon}', 'interval must be'],
     ['forward: {intervall: 1m}', 'unknown setting "intervall"'],
-  ])('refuses %s, as forward does', (text, message) => {
+    ['alerts: foo', 'cfn-metrics.config.yaml:1: alerts must be a mapping, got "foo"'],
+    ['alerts: {rules: [{name: X}]}', 'cfn-metrics.config.yaml:1: alerts.rules[0] '],
+  ])('refuses %s, as forward and alert do', (text, message) => {
     const directory = temporaryDirectory();
     writeFileSync(join(directory, 'cfn-metrics.config.yaml'), text);
     const { status, stdout, stderr } = cli(['doctor', '--dir', directory], { cwd: directory });

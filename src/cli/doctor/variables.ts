@@ -1,4 +1,6 @@
+import { shown } from '../../options.js';
 import type { Report } from '../doctor.js';
+import { type Finding, warning } from './finding.js';
 
 /** Settings that are variables and nothing else, and what holds where they are not set. */
 const VARIABLES: Readonly<Record<string, string>> = {
@@ -17,4 +19,11 @@ export function variablesOnly(env: NodeJS.ProcessEnv): Report['settings'] {
     if (text === '') return { name, value: none, source: 'default' };
     return { name, value: name.endsWith('_TOKEN') ? '(set)' : text, source: name };
   });
+}
+
+/** What of them bash agents ignore: each says so once on its stderr, which nobody may read. */
+export function ignoredVariables({ CFN_METRICS_LOCK: lock = '' }: NodeJS.ProcessEnv): Finding[] {
+  if (lock === '' || lock === 'flock') return [];
+  const message = `CFN_METRICS_LOCK must be flock or empty, got ${shown(lock)}: bash agents ignore it`;
+  return [warning('variables', message, 'export CFN_METRICS_LOCK=flock, or unset it')];
 }
