@@ -10,8 +10,10 @@ export interface Column {
   readonly cells: readonly string[];
 }
 
-/** Text columns are never cut shorter than this. */
-const MIN_TEXT = 16;
+/** Text columns are not cut shorter than this while a column can go in their place. */
+const GOOD_TEXT = 16;
+/** And never shorter than this. */
+const MIN_TEXT = 8;
 const GAP = '  ';
 
 /**
@@ -20,21 +22,25 @@ const GAP = '  ';
  * @param columns - The columns, all with as many cells; what a terminal would obey was escaped before.
  * @param width - Columns that the terminal has; undefined for no limit.
  * @param heading - Styles the heading.
- * @returns The lines. Where they would be too wide, expendable columns are left out, then text is cut with `…`; what
- * is still too wide stays so.
+ * @returns The lines. Where they would be too wide, expendable columns are left out, then text is cut with `…`; then the
+ * lines are, so that none runs over into the next.
  */
 export function tableLines(
   columns: readonly Column[],
   width: number | undefined,
   heading: (text: string) => string,
 ): string[] {
-  const { shown, widths } = fit(columns, width ?? Infinity);
+  const limit = width ?? Infinity;
+  const { shown, widths } = fit(columns, limit);
   const rows = shown[0]?.cells.length ?? 0;
   const line = (cell: (column: Column) => string): string =>
-    shown
-      .map((column, i) => pad(fitText(cell(column), widths[i]!), widths[i]!, column.number === true))
-      .join(GAP)
-      .trimEnd();
+    fitText(
+      shown
+        .map((column, i) => pad(fitText(cell(column), widths[i]!), widths[i]!, column.number === true))
+        .join(GAP)
+        .trimEnd(),
+      limit,
+    );
   const lines = [heading(line(({ title }) => title))];
   for (let row = 0; row < rows; row += 1) lines.push(line(({ cells }) => cells[row]!));
   return lines;
@@ -45,7 +51,7 @@ function fit(columns: readonly Column[], limit: number): { shown: Column[]; widt
   const widths = shown.map(({ title, cells }) => Math.max(textWidth(title), widest(cells)));
   const excess = (): number => sum(widths) + GAP.length * (widths.length - 1) - limit;
   const least = (): number =>
-    sum(widths.map((width, i) => (shown[i]!.number === true ? 0 : Math.max(0, width - MIN_TEXT))));
+    sum(widths.map((width, i) => (shown[i]!.number === true ? 0 : Math.max(0, width - GOOD_TEXT))));
   while (excess() > least()) {
     const victim = mostExpendable(shown);
     if (victim < 0) break;

@@ -86,6 +86,15 @@ describe('a table', () => {
     expect(tableLines(columns, 42, plain)[1]).toBe('coordination_time_ms_of…      1  123456789');
     expect(tableLines(columns, 30, plain)[0]).toBe('metric                   count');
   });
+
+  it('is never wider than it may be, and cuts lines where nothing else is left', () => {
+    expect(tableLines(columns, 17, plain)).toEqual([
+      'metric      count',
+      'coordinat…      1',
+      'x            1000',
+    ]);
+    expect(tableLines(columns, 12, plain)).toEqual(['metric    c…', 'coordin…   …', 'x          …']);
+  });
 });
 
 describe('CSV', () => {

@@ -145,10 +145,9 @@ function table(
       ...(kind === 'metrics' ? [number('agents', ({ agents = 0 }) => agents, 0)] : []),
     ],
     Number.isFinite(columns) ? columns : undefined,
-    (heading) => style.bold(fitText(heading, columns)),
+    style.bold,
   );
-  // What is too narrow for any table is cut, so that no line runs over into the next.
-  return lines.map((line, i) => (i === 0 ? line : markedAt(fitText(line, columns), i - 1 === marked, style)));
+  return lines.map((line, i) => (i === 0 ? line : markedAt(line, i - 1 === marked, style)));
 }
 
 function markedAt(line: string, marked: boolean, style: Style): string {
