@@ -73,5 +73,8 @@ it('New Relic is told by its variable', async () => {
   const receiver = await startOtlpReceiver({ headers: { 'api-key': KEY }, deltasOnly: true });
   const env = { NEW_RELIC_LICENSE_KEY: KEY };
   expect(await check('newrelic', { env, args: ['--url', receiver.url] })).toEqual(accepted('newrelic'));
-  expect((await check('newrelic', {})).stderr).toContain('licenseKey must be 1 to 4096 visible ASCII');
+  const spaced = { NEW_RELIC_LICENSE_KEY: `${KEY} ${KEY}` };
+  expect((await check('newrelic', { env: spaced })).stderr).toContain(
+    'licenseKey must be 1 to 4096 visible ASCII',
+  );
 });

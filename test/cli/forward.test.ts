@@ -146,7 +146,9 @@ describe('forward refuses', () => {
   it.each([
     [[], 'where to? --to takes otlp, datadog, newrelic, prometheus-remote-write'],
     [['--to', 'dattadog'], '--to "dattadog" is no backend; did you mean datadog?'],
-    [['--to', 'prometheus-remote-write'], 'url must be an http or https URL'],
+    [['--to', 'prometheus-remote-write'], '--url is missing: prometheus-remote-write needs it, or'],
+    [['--to', 'datadog'], 'datadog needs an API key: DD_API_KEY or --token-file, or apiKey in'],
+    [['--to', 'newrelic'], 'newrelic needs a license key: NEW_RELIC_LICENSE_KEY or --token-file, or'],
     [
       ['--to', 'datadog', '--to', 'otlp', ...url],
       '--url needs one --to; of several, say it in the config file',

@@ -1,4 +1,5 @@
 import type { Backend } from '../../forward/backend.js';
+import { bad } from '../setting.js';
 
 /** What the command line says of where points go; each kind has other names for it. */
 export interface TargetFlags {
@@ -62,6 +63,7 @@ export const BACKENDS: Readonly<Record<string, BackendKind>> = {
     create: async (config, flags, env) => {
       const { createDatadogBackend, datadogEnvironment } = await import('../../../adapters/datadog/index.js');
       const options = { ...config, ...datadogEnvironment(env), ...flags };
+      requireOption(options, 'apiKey', 'datadog needs an API key: DD_API_KEY or --token-file');
       return { backend: createDatadogBackend(options as Parameters<typeof createDatadogBackend>[0]) };
     },
   },
@@ -73,6 +75,11 @@ export const BACKENDS: Readonly<Record<string, BackendKind>> = {
       const { createNewRelicBackend, newRelicEnvironment } =
         await import('../../../adapters/newrelic/index.js');
       const options = { ...config, ...newRelicEnvironment(env), ...flags };
+      requireOption(
+        options,
+        'licenseKey',
+        'newrelic needs a license key: NEW_RELIC_LICENSE_KEY or --token-file',
+      );
       return { backend: await createNewRelicBackend(options as Parameters<typeof createNewRelicBackend>[0]) };
     },
   },
@@ -87,6 +94,11 @@ export const BACKENDS: Readonly<Record<string, BackendKind>> = {
       const { createRemoteWriteBackend, remoteWriteEnvironment } =
         await import('../../../adapters/remote-write/index.js');
       const options = { url: undefined, ...config, ...remoteWriteEnvironment(env), ...flags };
+      requireOption(
+        options,
+        'url',
+        '--url is missing: prometheus-remote-write needs it, or CFN_METRICS_REMOTE_WRITE_URL',
+      );
       return {
         backend: createRemoteWriteBackend(
           options as unknown as Parameters<typeof createRemoteWriteBackend>[0],
@@ -95,3 +107,8 @@ export const BACKENDS: Readonly<Record<string, BackendKind>> = {
     },
   },
 };
+
+/** Refuses what lacks an option that there is no default for: the library would name it, which nobody has typed. */
+function requireOption(options: Readonly<Record<string, unknown>>, name: string, message: string): void {
+  if (options[name] === undefined) throw bad(`${message}, or ${name} in its section of the config file`);
+}
