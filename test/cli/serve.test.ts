@@ -76,6 +76,7 @@ describe('cfn-metrics serve --answers', () => {
       ['?group-by=shard', 'group-by must list metric or agent, got "shard"'],
       ['?window=2m', 'window must be from 1ms to 60s, got "2m"'],
       ['?since=yesterdayish', 'since "yesterdayish" is no time'],
+      ['?window=1m&since=1m', 'since and window exclude each other'],
       ['?metrics=x', 'there is no "metrics"; there are window, since'],
     ] as const) {
       const { status, body } = await ask(`${url}${text}`, { headers });

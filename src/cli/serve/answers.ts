@@ -159,6 +159,7 @@ function readUrl(url: string, shards: number, longest: string): WindowQuery {
     return text === undefined ? undefined : parseTime(name, text, now);
   };
   const lengthMs = parseDuration('window', said('window'), ['1ms', longest]);
+  if (lengthMs !== undefined && said('since') !== undefined) throw bad('since and window exclude each other');
   const { metrics, agents, groupBy, quantiles, top, over } = options;
   const other = groupBy?.find((key) => key !== 'metric' && key !== 'agent');
   if (other !== undefined) throw bad(`group-by must list metric or agent, got ${shown(other)}`);
