@@ -129,7 +129,12 @@ export class Archiver {
     return kept && tidied;
   }
 
-  /** What would be deleted now. Changes nothing, and may be asked while another archiver is at work. */
+  /**
+   * What would be deleted now. Changes nothing, and may be asked while another archiver is at work.
+   *
+   * @throws MetricsError `ERR_METRICS_DIRECTORY` where there is no archive yet, `ERR_METRICS_STORE` where it cannot be
+   * read.
+   */
   plan(): DeletionPlan {
     return planDeletion(this.#space);
   }

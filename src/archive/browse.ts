@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
+import { requireDirectory } from '../store/reader.js';
 import { parseName } from '../store/shard.js';
 import { Catalog } from './catalog.js';
 import { bytesOf, gunzip, summarise } from './compress.js';
@@ -42,11 +43,12 @@ export interface ListedSegment {
 /**
  * Lists what is in an archive, the oldest first and the copies of live shards last; each record is in one of them.
  *
- * @throws MetricsError `ERR_METRICS_DIRECTORY` where it cannot be read.
+ * @throws MetricsError `ERR_METRICS_DIRECTORY` where there is none, or it cannot be read.
  *
  * @public
  */
 export function listArchive(archive: string): ListedSegment[] {
+  requireDirectory({ path: archive, explicit: true }, 'archive');
   let catalog: Catalog;
   try {
     catalog = new Catalog(archive);

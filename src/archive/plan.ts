@@ -1,3 +1,4 @@
+import { requireDirectory } from '../store/reader.js';
 import { Catalog } from './catalog.js';
 import { findExpired } from './deletion.js';
 import { archiveError } from './trouble.js';
@@ -15,9 +16,14 @@ export interface DeletionPlan {
   readonly hot: readonly { readonly name: string; readonly reason: 'age' | 'size' }[];
 }
 
-/** Plans what is to be deleted, without the right to do so. */
+/**
+ * Plans what is to be deleted, without the right to do so.
+ *
+ * @throws MetricsError `ERR_METRICS_DIRECTORY` where there is no archive, `ERR_METRICS_STORE` where it cannot be read.
+ */
 export function planDeletion(space: Workspace): DeletionPlan {
   const { session, settings, hot, directory, now } = space;
+  requireDirectory({ path: settings.archive, explicit: true }, 'archive');
   let catalog: Catalog;
   try {
     catalog = session.known ?? new Catalog(settings.archive);

@@ -446,13 +446,18 @@ describe('archive, looking at it', () => {
     expect(restored('--since', '1h')).toMatchObject({ status: 0, stdout: `${join(to, one)}\n` });
   });
 
-  it('says which archive is none', () => {
-    const { archive } = setup();
-    expect(cli(['archive', 'list', '--archive', archive])).toMatchObject({
-      status: 1,
-      stderr: `cfn-metrics: archive ${archive} cannot be read: ENOENT\n`,
-    });
-  });
+  it.each(['list', 'verify', 'restore --to x', 'cat', '--dry-run'])(
+    'says to %s which archive is none',
+    (what) => {
+      const { directory, archive } = setup();
+      const args = what === '--dry-run' ? [what, '--dir', directory] : what.split(' ');
+      expect(cli(['archive', ...args, '--archive', archive])).toMatchObject({
+        status: 1,
+        stdout: '',
+        stderr: `cfn-metrics: archive ${archive} does not exist\n`,
+      });
+    },
+  );
 });
 
 describe('the functions of bash', () => {
