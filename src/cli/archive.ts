@@ -1,4 +1,5 @@
 import { createArchiver, type Archiver } from '../archive/archiver.js';
+import type { ArchiveEvent } from '../archive/events.js';
 import type { ArchiverOptions } from '../archive/options.js';
 import type { DeletionPlan } from '../archive/plan.js';
 import { MetricsError } from '../errors.js';
@@ -105,7 +106,9 @@ async function run(args: readonly string[]): Promise<number> {
   const options = archiverOptions(flags, settings);
   const { syncInterval, healthPort } = settings.archive;
   const [mode] = modes;
-  const archiver = createArchiver({ ...options, metrics: mode === undefined, signals: mode === undefined });
+  const once = mode !== undefined;
+  const onEvent = (event: ArchiveEvent): void => logEvent(event, flags.json, once);
+  const archiver = createArchiver({ ...options, metrics: !once, signals: !once, onEvent });
   if (mode === 'dry-run') return showPlan(archiver.plan(), flags.json);
   if (mode !== undefined) return doOnce(archiver, mode, timeoutMs);
 
@@ -191,7 +194,6 @@ function archiverOptions(flags: Flags, settings: Settings): ArchiverOptions {
       '1ms',
       LONGEST_TIMER,
     ]),
-    onEvent: (event) => logEvent(event, flags.json),
   };
 }
 

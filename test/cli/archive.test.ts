@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -331,6 +331,18 @@ describe('archive, once', () => {
     const { args } = setup();
     const wanted = more[0]!.startsWith('--') ? [...args, ...more] : ['archive', ...more];
     expect(cli(wanted)).toMatchObject({ status: 2, stderr: `cfn-metrics: ${message}\n` });
+  });
+
+  it('says what it could not archive, and of no attempt that there will not be', () => {
+    const { directory, args } = setup();
+    store(directory, 1, [{ value: 1 }]);
+    const shard = join(directory, 'cfn-metrics-2.jsonl');
+    symlinkSync(join(directory, 'cfn-metrics-1.jsonl'), shard);
+    const { status, stderr } = cli([...args, '--once']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^\\S+Z error: ${shard} is not archived: ELOOP$`, 'm'));
+    const events = cli([...args, '--once', '--json']).stdout;
+    expect(events).toContain(`"type":"error","error":"${shard} is not archived: ELOOP"}`);
   });
 
   it('names the archive that cannot be written', () => {

@@ -5,16 +5,23 @@ import { visible } from '../text.js';
 
 const REASONS = { age: 'old enough', size: 'too much' } as const;
 
-/** Says what the archiver does: a line on stderr, or an object on stdout. */
-export function logEvent(event: ArchiveEvent, json: boolean): void {
+/**
+ * Says what the archiver does: a line on stderr, or an object on stdout.
+ *
+ * @param once - Whether it ends after this, so that there is no next attempt.
+ */
+export function logEvent(event: ArchiveEvent, json: boolean, once: boolean): void {
   const time = new Date().toISOString();
   if (json) {
-    const shown = event.type === 'error' ? { ...event, error: event.error.message } : event;
+    const shown =
+      event.type === 'error'
+        ? { ...event, error: event.error.message, retryMs: once ? undefined : event.retryMs }
+        : event;
     print(`${JSON.stringify({ time, ...shown })}\n`);
-  } else process.stderr.write(`${time} ${visible(eventText(event))}\n`);
+  } else process.stderr.write(`${time} ${visible(eventText(event, once))}\n`);
 }
 
-function eventText(event: ArchiveEvent): string {
+function eventText(event: ArchiveEvent, once: boolean): string {
   switch (event.type) {
     case 'synced':
       return `synced ${formatBytes(event.bytes)} in ${formatDuration(event.ms)}`;
@@ -30,7 +37,7 @@ function eventText(event: ArchiveEvent): string {
     case 'deleted':
       return `deleted ${event.name} from the archive: ${REASONS[event.reason]}`;
     case 'error':
-      return `error: ${event.error.message}; next attempt in ${formatDuration(event.retryMs)}`;
+      return `error: ${event.error.message}${once ? '' : `; next attempt in ${formatDuration(event.retryMs)}`}`;
     case 'recovered':
       return `works again, after ${formatDuration(event.ms)}`;
   }
