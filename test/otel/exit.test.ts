@@ -26,11 +26,13 @@ interface Run {
   /** Sent whenever the agent says something, so many times, and SIGKILL the next time. */
   readonly kill?: NodeJS.Signals;
   readonly kills?: number;
+  /** Nobody reads its stderr. */
+  readonly unheard?: boolean;
 }
 
 async function run(
   args: readonly string[],
-  { node = [], env = {}, kill, kills = 1 }: Run = {},
+  { node = [], env = {}, kill, kills = 1, unheard = false }: Run = {},
 ): Promise<Ended> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [...node, ...args], {
@@ -40,6 +42,7 @@ async function run(
   });
   let [stdout, stderr, sent] = ['', '', 0];
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  if (unheard) child.stderr.destroy();
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     if (kill !== undefined) child.kill(kills > sent ? kill : 'SIGKILL');
@@ -224,5 +227,19 @@ describe('cfn-metrics/register', () => {
       'cfn-metrics: OTEL_METRIC_EXPORT_INTERVAL must be whole milliseconds from 1 to 2147483647, got "often"; it is ignored',
     );
     expect(lines[1]).toContain('no-such-directory does not exist');
+  });
+
+  it.each([
+    ['agent', AGENT, 'exit', 'jobs', 3],
+    ['worker thread', 'test/fixtures/otel-worker.mjs', '', 'worker', 0],
+  ])('lets the %s run also where nobody reads what is wrong', async (_, script, end, metric, ended) => {
+    const directory = temporaryDirectory();
+    const { code } = await run([script, end], {
+      node: ['--import', 'cfn-metrics/register'],
+      env: { ...env, CFN_METRICS_DIR: directory, CFN_METRICS_SHARDS: 'banana' },
+      unheard: true,
+    });
+    expect(code).toBe(ended);
+    expect(total(directory, metric)).toBe(5);
   });
 });
