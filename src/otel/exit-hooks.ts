@@ -49,6 +49,8 @@ class ExitHooks {
 
   readonly #options: ExitHookOptions;
   readonly #listeners = new Map<Signal, () => void>();
+  /** Signals that end the process as soon as everything is stored. */
+  readonly #ending = new Set<Signal>();
   #flushedAt = -Infinity;
   #released = false;
 
@@ -56,23 +58,32 @@ class ExitHooks {
     this.#options = options;
   }
 
-  /** First in line and once: by the time others are called, the signal looks as if we had never listened to it. */
+  /** First in line. */
   listen(signal: Signal): void {
-    if (this.#released) return;
+    if (this.#released || this.#listeners.has(signal)) return;
     const listener = (): void => this.#signalled(signal);
     this.#listeners.set(signal, listener);
-    process.prependOnceListener(signal, listener);
+    process.prependListener(signal, listener);
+  }
+
+  #unlisten(signal: Signal): void {
+    const listener = this.#listeners.get(signal);
+    if (listener !== undefined) process.removeListener(signal, listener);
+    this.#listeners.delete(signal);
   }
 
   release(): void {
     this.#released = true;
     process.removeListener('beforeExit', this.beforeExit);
     process.removeListener('exit', this.exit);
-    for (const [signal, listener] of this.#listeners) process.removeListener(signal, listener);
+    for (const signal of SIGNALS) this.#unlisten(signal);
   }
 
   #signalled(signal: Signal): void {
-    const alone = process.listenerCount(signal) === 0;
+    if (this.#ending.has(signal)) return;
+    const alone = process.listenerCount(signal) === 1;
+    // By the time others are called, the signal looks as if we had never listened to it.
+    if (!alone) this.#unlisten(signal);
     const flushed = this.#options.flush();
     // now, for the next listener may end the process at once
     if (this.#options.onExit) drain();
@@ -81,8 +92,12 @@ class ExitHooks {
       void flushed.then(() => this.listen(signal));
       return;
     }
+    // Without a listener the next one, as of a shell or supervisor that signals a whole group, would end it unstored.
+    this.#ending.add(signal);
     void within(SIGNAL_WAIT_MS, flushed).then((done) => {
       if (!done) this.#options.flushNow(true);
+      this.#ending.delete(signal);
+      this.#unlisten(signal);
       process.kill(process.pid, signal);
       setTimeout(() => this.listen(signal), SURVIVED_MS).unref();
     });

@@ -142,6 +142,17 @@ describe('on a signal the last values are stored, and it does what it would have
     expect(metricsOf(directory)).toEqual(['jobs', 'load', 'promised']);
   });
 
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s while it stores what it has ends nothing early',
+    async (kill) => {
+      const { directory, ended } = await compare('wait-told', { kill, kills: 2 });
+      expect(ended.stdout).toBe('ready\nstoring\n');
+      expect(ended.signal).toBe(kill);
+      expect(total(directory, 'jobs')).toBe(5);
+      expect(metricsOf(directory)).toEqual(['jobs', 'load', 'promised', 'slow']);
+    },
+  );
+
   it.each([
     ['listener', 8],
     ['listenerAsync', 9],
