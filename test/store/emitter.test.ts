@@ -214,6 +214,16 @@ describe('bound instruments', () => {
     expect(records[0]?.writer).toMatch(new RegExp(`^${process.pid}-[0-9a-z]+-[0-9a-f]{8}$`));
   });
 
+  it('store what is added twice within a millisecond as two records that are alike', () => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    const directory = temporaryDirectory();
+    const counter = emitter({ directory }).counter('c');
+    counter.add(5);
+    counter.add(5);
+    const [first, second] = storedLines(directory);
+    expect(second).toBe(first);
+  });
+
   it('made of bad options answer false for ever', () => {
     const metrics = emitter({ directory: temporaryDirectory() });
     expect(metrics.gauge('1st').record(1)).toBe(false);
