@@ -1,4 +1,4 @@
-import { closeSync, statSync, writeSync } from 'node:fs';
+import { closeSync, type Stats, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
 import { openForAppend, type ShardDirectory, standing } from './directory.js';
@@ -174,13 +174,23 @@ export class Appender {
 
   /** Compares the path's inode with the open file's, and opens the new file where they differ. */
   #look(shard: number, file: OpenFile, now: number): OpenFile | undefined {
-    const stat = statSync(file.path, { throwIfNoEntry: false });
+    const stat = this.#stat(file);
     if (stat?.ino === file.ino && stat.dev === file.dev) {
       file.lookedAt = now;
       return file;
     }
     this.#forget(shard, file);
     return this.#open(shard, now);
+  }
+
+  /** Whoever asks may hold the lock, and nobody would let go of it where this throws. */
+  #stat({ fd, path }: OpenFile): Stats | undefined {
+    try {
+      return statSync(path, { throwIfNoEntry: false });
+    } catch (error) {
+      this.#lock.unlock(fd);
+      throw error;
+    }
   }
 
   #open(shard: number, now: number): OpenFile | undefined {

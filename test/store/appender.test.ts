@@ -142,6 +142,23 @@ describe('an appender', () => {
     closeSync(fd);
   });
 
+  it('lets go of the lock where it cannot see whether its file is the live one', () => {
+    const { appender, path, directory } = setup({ recheckMs: 0 });
+    appender.append(3, LINE);
+    const aside = join(temporaryDirectory(), 'aside');
+    renameSync(directory, aside);
+    symlinkSync(directory, directory);
+    expect(appender.append(3, LINE)).toBe(0);
+    expect(appender.refusal).toBe('io');
+    rmSync(directory);
+    renameSync(aside, directory);
+    const fd = openSync(path, 'r');
+    expect(loadLock().tryExclusive(fd)).toBe(true);
+    closeSync(fd);
+    expect(appender.append(3, LINE)).toBe(BYTES);
+    expect(readFileSync(path, 'utf8')).toBe(LINE + LINE);
+  });
+
   it('closes its files, and opens them again when it must', () => {
     const { appender, path } = setup();
     appender.append(3, LINE);
