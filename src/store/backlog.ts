@@ -13,6 +13,8 @@ export interface Line {
 const BYTES_A_CHAR = 3;
 /** Lines are encoded so many characters at a time: fewer calls than lines, and no string that is large to V8. */
 const CHUNK_CHARS = 16_384;
+/** What waits is stored so much at a time. */
+const PIECE_CHARS = 65_536;
 /** Memory for a batch that is kept for the next one, in bytes. */
 const MAX_MEMORY = 2 * 1024 * 1024;
 
@@ -76,11 +78,31 @@ export class Backlog {
    * @returns How many lines were stored, and how many were lost because no more could be kept.
    */
   append(shard: number, lines: readonly Line[], timestamp: string): { stored: number; lost: number } {
-    const kept = this.#take(shard);
-    const all = kept.length === 0 ? lines : [...restamped(superseded(kept, lines), timestamp), ...lines];
-    if (all.length === 0) return { stored: 0, lost: 0 };
-    const stored = this.#store(shard, all);
-    return { stored, lost: stored === all.length ? 0 : this.#keep(shard, all.slice(stored)) };
+    const late = this.#storeKept(shard, lines, timestamp);
+    // Behind those that wait, so that a shard's lines keep their order.
+    const fresh = this.#kept.has(shard) || lines.length === 0 ? 0 : this.#store(shard, lines);
+    return { stored: late + fresh, lost: fresh === lines.length ? 0 : this.#keep(shard, lines.slice(fresh)) };
+  }
+
+  /** In pieces, up to the first that finds no room: to compose all that waits each time would take the host's time. */
+  #storeKept(shard: number, newer: readonly Line[], timestamp: string): number {
+    const kept = this.#kept.get(shard);
+    if (kept === undefined) return 0;
+    const current = superseded(kept, newer);
+    let stored = 0;
+    while (stored < current.length) {
+      const piece = restamped(pieceOf(current, stored), timestamp);
+      const whole = this.#store(shard, piece);
+      stored += whole;
+      if (whole < piece.length) break;
+    }
+    const rest = stored === 0 ? current : current.slice(stored);
+    if (rest !== kept) {
+      this.#bytes -= charsOf(kept) - charsOf(rest);
+      if (rest.length === 0) this.#kept.delete(shard);
+      else this.#kept.set(shard, rest);
+    }
+    return stored;
   }
 
   /** Appends as one write, and says how many lines of it are whole in the file. */
@@ -99,8 +121,7 @@ export class Backlog {
 
   /** Piece by piece into memory that is used again: a string of a whole batch costs more than writing it. */
   #encode(lines: readonly Line[]): Buffer {
-    let chars = 0;
-    for (const line of lines) chars += line.text.length;
+    const chars = charsOf(lines);
     let memory = this.#memory;
     if (memory.length < chars * BYTES_A_CHAR) {
       memory = Buffer.allocUnsafeSlow(chars * BYTES_A_CHAR);
@@ -118,27 +139,36 @@ export class Backlog {
     return memory.subarray(0, size);
   }
 
-  #take(shard: number): readonly Line[] {
-    const kept = this.#kept.get(shard);
-    if (kept === undefined) return [];
-    this.#kept.delete(shard);
-    for (const line of kept) this.#bytes -= line.text.length;
-    return kept;
-  }
-
   #keep(shard: number, lines: readonly Line[]): number {
-    const kept = [];
+    const kept = this.#kept.get(shard) ?? [];
+    let lost = 0;
     for (const line of lines) {
-      if (this.#bytes + line.text.length > this.#maxBytes) continue;
+      if (this.#bytes + line.text.length > this.#maxBytes) {
+        lost += 1;
+        continue;
+      }
       this.#bytes += line.text.length;
       kept.push(line);
     }
     if (kept.length > 0) this.#kept.set(shard, kept);
-    return lines.length - kept.length;
+    return lost;
   }
 }
 
-function superseded(kept: readonly Line[], lines: readonly Line[]): readonly Line[] {
+function charsOf(lines: readonly Line[]): number {
+  let chars = 0;
+  for (const line of lines) chars += line.text.length;
+  return chars;
+}
+
+/** So many lines from one on as one write is made of. */
+function pieceOf(lines: readonly Line[], from: number): readonly Line[] {
+  let [to, chars] = [from, 0];
+  for (; to < lines.length && chars < PIECE_CHARS; to += 1) chars += lines[to]!.text.length;
+  return lines.slice(from, to);
+}
+
+function superseded(kept: Line[], lines: readonly Line[]): Line[] {
   const newer = new Set<string>();
   for (const { gauge } of lines) if (gauge !== undefined) newer.add(gauge);
   return newer.size === 0 ? kept : kept.filter(({ gauge }) => gauge === undefined || !newer.has(gauge));

@@ -6,12 +6,14 @@ import { LineDecoder } from '../../src/store/lines.js';
 
 const LATER = '2026-11-21T20:00:00.000Z';
 
-/** An appender into a string that takes only so many bytes at a time. */
+/** An appender into a string that takes only so many bytes. */
 function setup(maxBytes = 1_000_000) {
-  const state = { text: '', takes: Infinity };
+  const state = { text: '', takes: Infinity, offered: 0 };
   const appender = {
     append(_shard: number, lines: string) {
+      state.offered += lines.length;
       const bytes = Buffer.from(lines).subarray(0, state.takes);
+      state.takes -= bytes.length;
       state.text += bytes.toString();
       return bytes.length;
     },
@@ -76,4 +78,22 @@ it('keeps no more than it may, and says what is lost', () => {
   expect(backlog.append(0, [], LATER)).toEqual({ stored: 2, lost: 0 });
   state.takes = 0;
   expect(backlog.append(1, [line(5), line(6)], LATER)).toEqual({ stored: 0, lost: 0 });
+});
+
+it('tries a piece of what waits while there is no room, and stores all once there is, in order', () => {
+  const { state, backlog } = setup();
+  const lines = Array.from({ length: 5000 }, (_, value) => line(value));
+  state.takes = 0;
+  backlog.append(0, lines, LATER);
+  state.offered = 0;
+  expect(backlog.append(0, [line(5000)], LATER)).toEqual({ stored: 0, lost: 0 });
+  expect(state.offered).toBeLessThan(100_000);
+  // room for some pieces, and for a part of one
+  state.takes = 200_000;
+  const { stored } = backlog.append(0, [], LATER);
+  expect(stored).toBeGreaterThan(1000);
+  expect(backlog.size).toBe(5001 - stored);
+  state.takes = Infinity;
+  backlog.append(0, [line(5001)], LATER);
+  expect(values(state.text)).toEqual(Array.from({ length: 5002 }, (_, value) => value));
 });
