@@ -33,7 +33,7 @@ export interface ShardDirectory {
  */
 export function shardDirectory(named: string | undefined): ShardDirectory {
   if (named !== undefined && named !== '') return { path: named, explicit: true };
-  if (isDirectory(SHARED_MEMORY)) return { path: SHARED_MEMORY, explicit: false };
+  if (hasSharedMemory()) return { path: SHARED_MEMORY, explicit: false };
   return { path: join(tmpdir(), `cfn-metrics-${userId()}`), explicit: false };
 }
 
@@ -51,6 +51,15 @@ export function standing(directory: ShardDirectory): ShardDirectory {
 /** The user whose rights count. */
 export function userId(): number {
   return process.geteuid?.() ?? 0;
+}
+
+/** Where Node's permission model does not let us look, it says why as soon as a file is opened there. */
+function hasSharedMemory(): boolean {
+  try {
+    return isDirectory(SHARED_MEMORY);
+  } catch {
+    return true;
+  }
 }
 
 function isDirectory(path: string): boolean {

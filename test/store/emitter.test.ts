@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MetricsError } from '../../src/errors.js';
 import { createEmitter, type Emitter } from '../../src/store/emitter.js';
@@ -8,6 +9,7 @@ import type { EmitterOptions } from '../../src/store/emitter-options.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { storedLines, storedRecords } from '../support/files.js';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const built = new URL('../../dist/index.js', import.meta.url).href;
 
 let open: Emitter[] = [];
@@ -391,6 +393,25 @@ describe('createEmitter', () => {
     expect(() => createEmitter()).toThrow(
       'CFN_METRICS_SHARDS must be a whole number from 1 to 1024, got "0"',
     );
+  });
+
+  it('throws nothing where Node may look at nothing, and says so when something is to be stored', () => {
+    const permission = ['--permission', '--experimental-permission'].find((flag) =>
+      process.allowedNodeEnvironmentFlags.has(flag),
+    )!;
+    const script =
+      `import { createEmitter } from ${JSON.stringify(built)};` +
+      'const onError = ({ code, message }) => console.log(code, message);' +
+      'console.log(createEmitter({ agent: 1, onError }).emit("a", 1));';
+    const program = join(temporaryDirectory(), 'program.mjs');
+    writeFileSync(program, script);
+    const allowed = [root, dirname(program)].map((path) => `--allow-fs-read=${path}/*`);
+    const { stdout } = spawnSync(process.execPath, [permission, ...allowed, program], {
+      env: { PATH: process.env['PATH'] },
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(/^ERR_METRICS_STORE .*\nfalse\n$/);
+    expect(stdout).toContain('/dev/shm');
   });
 
   it('does not make Node warn of a leak, however many there are', () => {
