@@ -125,7 +125,7 @@ class Converter implements Conversion {
         this.#addPoint(point, shape);
       } catch (error) {
         // attributes may have getters
-        this.#refuse(`a point of ${name} cannot be read: ${String(error)}`);
+        this.#refuse(`a point of ${name} cannot be read: ${shown(error)}`);
       }
     }
   }

@@ -15,6 +15,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { Reporter } from '../diagnostics.js';
 import { MetricsError } from '../errors.js';
+import { shown } from '../options.js';
 import { collectNow } from './collect-now.js';
 import { diagWarn } from './diag.js';
 import { drainAtExit } from './drain.js';
@@ -143,7 +144,7 @@ export function startMetrics(options: StartMetricsOptions = {}): MetricsHandle {
       void forceFlush();
       drainAtExit();
     } catch (error) {
-      diagWarn(String(error));
+      diagWarn(shown(error));
     }
   };
   const { flushOnExit = true, flushOnSignal = true } = options;
@@ -200,6 +201,6 @@ async function quietly(action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    diagWarn(String(error));
+    diagWarn(shown(error));
   }
 }

@@ -102,7 +102,7 @@ export class Emitter {
       return typeof series === 'string' ? this.refuse(series) : this.#record(series, value);
     } catch (error) {
       // Getters and proxies among the options may throw.
-      return this.refuse(String(error));
+      return this.refuse(shown(error));
     }
   }
 
@@ -196,7 +196,7 @@ export class Emitter {
     try {
       series = this.#series.make(metric, { ...options, type });
     } catch (error) {
-      series = String(error);
+      series = shown(error);
     }
     if (typeof series === 'string') {
       this.refuse(series);

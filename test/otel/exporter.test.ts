@@ -447,6 +447,25 @@ describe('hostile input', () => {
     expect(points(directory).map((point) => point.attributes)).toEqual([{ step: 'one' }, { step: 'two' }]);
   });
 
+  it('survives what is thrown and has no text', () => {
+    const { exporter } = setup();
+    const bare: unknown = Object.create(null);
+    const throwing = {
+      get a() {
+        throw bare;
+      },
+      get resource() {
+        throw bare;
+      },
+    };
+    expect(exported(exporter, batchOf(gaugeOf('heat', 1, throwing)))).toEqual([{ code: 0 }]);
+    expect(exported(exporter, throwing as never)).toMatchObject([{ code: 1 }]);
+    exporter.export(batchOf(gaugeOf('heat', 1)), () => {
+      throw bare;
+    });
+    expect(exporter.stats()).toMatchObject({ dropped: { invalid: 1 } });
+  });
+
   it('survives a callback that throws, and one that exports', () => {
     const { directory, exporter } = setup();
     exporter.export(batchOf(gaugeOf('a', 1)), () => {

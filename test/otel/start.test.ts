@@ -121,7 +121,8 @@ describe('startMetrics', () => {
   it('goes on where a further reader fails', async () => {
     const failing = {
       export: (_metrics: unknown, done: (result: { code: number }) => void) => done({ code: 1 }),
-      forceFlush: () => Promise.reject(new Error('flush')),
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- without a text
+      forceFlush: () => Promise.reject(Object.create(null)),
       shutdown: () => Promise.reject(new Error('shutdown')),
     };
     const readers = [

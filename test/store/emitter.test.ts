@@ -245,6 +245,14 @@ it('throws at nothing that has no text, and refuses an array with holes', () => 
   expect(metrics.gauge('a').record(bare)).toBe(false);
   expect(metrics.counter('a').add(bare)).toBe(false);
   expect(metrics.gauge(bare).record(1)).toBe(false);
+  const throwing = {
+    get unit(): string {
+      throw bare as unknown;
+    },
+  };
+  expect(metrics.emit('a', 1, throwing)).toBe(false);
+  expect(metrics.gauge('a', throwing).record(1)).toBe(false);
+  expect(metrics.counter('a', throwing).add(1)).toBe(false);
   // eslint-disable-next-line no-sparse-arrays -- what is refused
   expect(metrics.emit('a', 1, { attributes: { x: [1, , 3] as number[] } })).toBe(false);
   expect(storedRecords(directory).filter(({ metric }) => metric === 'a')).toEqual([]);
