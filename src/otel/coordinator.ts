@@ -6,7 +6,8 @@ import { AGENT_ATTRIBUTE } from './point-attributes.js';
  * What a coordinator reports of its agents. Made by {@link instrumentCoordinator}.
  *
  * @remarks
- * An agent is named as `42`, `'agent-42'` or `'coder-7a'`. Numbers that are not finite are left out.
+ * An agent is named as `42`, `'agent-42'` or `'coder-7a'`; what is no name counts for the agent of the meter's
+ * exporter, whose `onError` hears of it. Numbers that are not finite are left out.
  *
  * @public
  */
@@ -136,7 +137,11 @@ export function instrumentCoordinator(meter: Meter): CoordinatorInstruments {
   };
 }
 
-/** One form for all that name the same agent: the SDK would count each form apart. */
+/**
+ * One form for all that name the same agent: the SDK would count each form apart. It throws at what has no JSON, so what
+ * is no name becomes one that the exporter refuses.
+ */
 function attributesOf(agent: string | number): Attributes {
-  return { [AGENT_ATTRIBUTE]: agentId(agent) };
+  const id: unknown = agentId(agent);
+  return { [AGENT_ATTRIBUTE]: typeof id === 'string' ? id : '' };
 }

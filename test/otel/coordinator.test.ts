@@ -65,6 +65,23 @@ it('has no delivery rate of an agent without messages since the last collection'
   await provider.shutdown();
 });
 
+it.each([10n, Symbol('a'), null, undefined, {}, Object.create(null), ''])(
+  'does not throw at an agent that is none, and counts for its own (%#)',
+  async (none) => {
+    const { instruments, provider, records } = setup();
+    const agent = none as number;
+    instruments.agentSpawned(agent);
+    instruments.messageSent(agent, 12.5);
+    instruments.messageLost(agent);
+    instruments.taskCompleted(agent, 1200, 0.97);
+    instruments.startTimer(agent)();
+    await provider.shutdown();
+    const stored = records();
+    expect(stored.map(({ metric }) => metric)).toContain('agents_spawned');
+    expect(new Set(stored.map((record) => record.agent))).toEqual(new Set(['coordinator']));
+  },
+);
+
 it('leaves out what is no number, and what comes after stop', async () => {
   const { instruments, provider, records } = setup();
   instruments.messageSent(1, NaN);
