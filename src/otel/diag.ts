@@ -14,5 +14,9 @@ interface DiagLogger {
  */
 export function diagWarn(message: string): void {
   const { diag } = ((globalThis as Record<symbol, unknown>)[API] ?? {}) as { diag?: DiagLogger };
-  diag?.warn(`cfn-metrics: ${message}`);
+  try {
+    diag?.warn(`cfn-metrics: ${message}`);
+  } catch {
+    // the application's own logger; what goes wrong with it, such as a stderr that is full, must not end the application
+  }
 }

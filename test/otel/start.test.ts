@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { metrics, ValueType } from '@opentelemetry/api';
+import { diag, metrics, ValueType } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -116,6 +116,20 @@ describe('startMetrics', () => {
     expect(other.onError.mock.calls[0]![0].message).toContain(
       'OTEL_SDK_DISABLED must be one of true, false, got "1"',
     );
+  });
+
+  it('goes on where the diagnostics logger throws, and tells onError nevertheless', async () => {
+    const logger = vi.fn(() => {
+      throw new Error('boo');
+    });
+    diag.setLogger({ error: logger, warn: logger, info: logger, debug: logger, verbose: logger });
+    onTestFinished(() => diag.disable());
+    vi.stubEnv('OTEL_SDK_DISABLED', '1');
+    const { onError, meterProvider, forceFlush } = setup();
+    expect(onError).toHaveBeenCalledOnce();
+    vi.spyOn(meterProvider, 'forceFlush').mockRejectedValue(new Error('flush'));
+    await forceFlush();
+    expect(logger).toHaveBeenCalledTimes(2);
   });
 
   it('goes on where a further reader fails', async () => {
