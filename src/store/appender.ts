@@ -52,7 +52,8 @@ export class Appender {
   readonly #write: (fd: number, lines: string | Buffer) => number;
   readonly #headroom: Headroom;
   readonly #files = new Map<number, OpenFile>();
-  readonly #retryAt = new Map<number, number>();
+  /** Shards whose file could not be opened, why, and until when it is left alone. */
+  readonly #unopened = new Map<number, { readonly error: unknown; readonly until: number }>();
   #unlocked = 0;
   #refusal: Refusal | undefined;
   #error: unknown;
@@ -194,18 +195,23 @@ export class Appender {
   }
 
   #open(shard: number, now: number): OpenFile | undefined {
-    if (now < (this.#retryAt.get(shard) ?? -Infinity)) {
-      this.#refusal = 'refused';
+    const unopened = this.#unopened.get(shard);
+    if (unopened !== undefined && now < unopened.until) {
+      this.#fail(unopened.error);
       return undefined;
     }
-    this.#retryAt.set(shard, now + RETRY_OPEN_MS);
     const name = liveName(shard);
-    const { fd, stat } = openForAppend(this.#directory, name);
-    this.#retryAt.delete(shard);
-    const path = join(this.#directory.path, name);
-    const file = { fd, ino: stat.ino, dev: stat.dev, path, lookedAt: -Infinity };
-    this.#files.set(shard, file);
-    return file;
+    try {
+      const { fd, stat } = openForAppend(this.#directory, name);
+      const path = join(this.#directory.path, name);
+      const file = { fd, ino: stat.ino, dev: stat.dev, path, lookedAt: -Infinity };
+      this.#files.set(shard, file);
+      this.#unopened.delete(shard);
+      return file;
+    } catch (error) {
+      this.#unopened.set(shard, { error, until: now + RETRY_OPEN_MS });
+      throw error;
+    }
   }
 
   #forget(shard: number, file: OpenFile): void {

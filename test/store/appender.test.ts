@@ -225,6 +225,16 @@ describe('an appender refuses', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  it('for the reason of the first time meanwhile', () => {
+    const { appender, path } = setup();
+    mkdirSync(path);
+    expect(appender.append(3, LINE)).toBe(0);
+    const { error } = appender;
+    expect(appender.append(5, LINE)).toBe(BYTES);
+    expect(appender.append(3, LINE)).toBe(0);
+    expect([appender.refusal, appender.error]).toEqual(['io', error]);
+  });
+
   it.runIf(process.getuid?.() === 0)("another user's file", () => {
     const { appender, path } = setup();
     writeFileSync(path, '');
