@@ -53,7 +53,7 @@ export class Drops {
         this.#head +
         records +
         formatSeries('{record}', 'counter', { reason }) +
-        formatStart(this.#since) +
+        formatStart(this.#since < timestamp ? this.#since : timestamp) +
         formatEnd(undefined, this.#writer);
       if (!append(line)) return;
       this.#pending.delete(reason);

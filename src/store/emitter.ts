@@ -215,7 +215,8 @@ export class Emitter {
     const timestamp = this.#now();
     let text = START_TEXT + timestamp + series.head + formatNumber(value) + series.tail;
     if (type !== 'gauge') {
-      text += formatStart(series.start);
+      // A clock that was put back must not let an interval begin after its end.
+      text += formatStart(series.start < timestamp ? series.start : timestamp);
       series.start = timestamp;
     }
     text += series.end;

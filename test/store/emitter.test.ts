@@ -216,6 +216,25 @@ describe('bound instruments', () => {
     expect(records[0]?.writer).toMatch(new RegExp(`^${process.pid}-[0-9a-z]+-[0-9a-f]{8}$`));
   });
 
+  it('let no interval begin after its end when the clock is put back', () => {
+    vi.useFakeTimers({ now: 7_200_000, toFake: ['Date', 'performance'] });
+    const directory = temporaryDirectory();
+    const metrics = emitter({ directory });
+    const counter = metrics.counter('c');
+    counter.add(1);
+    counter.add(NaN);
+    vi.setSystemTime(3_600_000);
+    counter.add(1);
+    vi.setSystemTime(3_600_100);
+    counter.add(1);
+    expect(storedRecords(directory).map(({ metric, start, time }) => [metric, start, time])).toEqual([
+      ['c', 7_200_000, 7_200_000],
+      ['c', 3_600_000, 3_600_000],
+      ['cfn.metrics.dropped', 3_600_000, 3_600_000],
+      ['c', 3_600_000, 3_600_100],
+    ]);
+  });
+
   it('store what is added twice within a millisecond as two records that are alike', () => {
     vi.useFakeTimers({ now: 1_000_000 });
     const directory = temporaryDirectory();
