@@ -88,7 +88,8 @@ export function attributesProblem(attributes: unknown): string | undefined {
   return undefined;
 }
 
-function isAttributeValue(value: unknown): value is AttributeValue {
+/** Whether it is one that a record can hold. */
+export function isAttributeValue(value: unknown): value is AttributeValue {
   if (!Array.isArray(value)) return isScalar(value);
   const kind = typeof value[0];
   // `every` would pass over holes, which have no JSON.

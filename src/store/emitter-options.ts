@@ -70,7 +70,7 @@ export interface EmitterOptions {
 export interface SeriesOptions {
   /** Unit of the value, at most 63 characters. */
   readonly unit?: string | undefined;
-  /** What tells series of one metric apart. */
+  /** What tells series of one metric apart; what is undefined is left out. */
   readonly attributes?: Attributes | undefined;
   /**
    * Who it is about, where that is not the emitter's own agent.

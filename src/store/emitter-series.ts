@@ -1,4 +1,4 @@
-import { attributesProblem } from '../attributes.js';
+import { type Attributes, attributesProblem, isAttributeValue } from '../attributes.js';
 import { shown } from '../options.js';
 import {
   agentId,
@@ -45,6 +45,8 @@ const MAX_SERIES_CHARS = 1024;
 export class SeriesCache {
   readonly #owner: SeriesOwner;
   readonly #known = new Map<string, Series>();
+  /** The same by their text. */
+  readonly #composed = new Map<string, Series>();
 
   constructor(owner: SeriesOwner) {
     this.#owner = owner;
@@ -52,23 +54,31 @@ export class SeriesCache {
 
   /** The series of a name and options, or what is wrong with them. */
   find(metric: string, options: EmitOptions): Series | string {
-    const { agent, unit = '', type = 'gauge', attributes } = options;
-    const who = agent === undefined ? '' : `=${agent}`;
-    const shape = attributes === undefined ? '' : JSON.stringify(attributes);
-    const key = `${who}\n${metric}\n${unit}\n${type}\n${shape}`;
+    const key = keyOf(metric, options);
+    if (key === undefined) return this.make(metric, options);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const series = this.make(metric, options);
-    if (typeof series !== 'string' && key.length <= MAX_SERIES_CHARS) {
-      if (this.#known.size >= MAX_SERIES) this.#known.clear();
-      this.#known.set(key, series);
+    return typeof series === 'string' || key.length > MAX_SERIES_CHARS ? series : this.#remember(key, series);
+  }
+
+  /** Attributes in another order are no other series: a counter would have two chains of intervals. */
+  #remember(key: string, made: Series): Series {
+    if (this.#known.size >= MAX_SERIES) {
+      this.#known.clear();
+      this.#composed.clear();
     }
+    const text = made.head + made.tail;
+    const series = this.#composed.get(text) ?? made;
+    this.#composed.set(text, series);
+    this.#known.set(key, series);
     return series;
   }
 
   /** A series of its own, or what is wrong with name or options. */
   make(metric: string, options: EmitOptions): Series | string {
-    const { unit, attributes, type = 'gauge' } = options;
+    const { unit, type = 'gauge' } = options;
+    const attributes = defined(options.attributes) as Attributes | undefined;
     const { writer, shards, now } = this.#owner;
     const agent = options.agent === undefined ? this.#owner.agent : agentId(options.agent);
     const problem =
@@ -89,6 +99,43 @@ export class SeriesCache {
     }
     return { shard: shardOf(agent, shards), head, tail, end, type, start: now() };
   }
+}
+
+/** What no other series has; undefined where it cannot be one. */
+function keyOf(metric: unknown, options: EmitOptions): string | undefined {
+  const { agent, unit = '', type = 'gauge', attributes } = options;
+  const texts = typeof metric === 'string' && typeof unit === 'string' && typeof type === 'string';
+  const named = agent === undefined || typeof agent === 'string' || typeof agent === 'number';
+  const shape = attributes === undefined ? '' : shapeOf(attributes);
+  if (!texts || !named || shape === undefined) return undefined;
+  return `${agent === undefined ? '' : '='}${agent ?? ''}\n${metric}\n${type}\n${shape}\n${unit}`;
+}
+
+/**
+ * Attributes as text, in no more time than JSON would take. That is the same for some that can be stored and some that cannot:
+ * it leaves functions out, and asks objects for another value.
+ */
+function shapeOf(attributes: unknown): string | undefined {
+  if (!isObject(attributes)) return undefined;
+  let shape = '';
+  for (const key of Object.keys(attributes)) {
+    const value = attributes[key];
+    if (value === undefined) continue;
+    if (!isAttributeValue(value)) return undefined;
+    const text = typeof value === 'object' ? JSON.stringify(value) : `${value}`;
+    shape += `${key.length},${text.length}${typeof value === 'string' ? '"' : ':'}${key}${text}`;
+  }
+  return shape;
+}
+
+/** Without those that are undefined, which here as elsewhere is as if they were not there. */
+function defined(attributes: unknown): unknown {
+  if (!isObject(attributes)) return attributes;
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
+}
+
+function isObject(attributes: unknown): attributes is Readonly<Record<string, unknown>> {
+  return typeof attributes === 'object' && attributes !== null && !Array.isArray(attributes);
 }
 
 function typeProblem(type: unknown): string | undefined {

@@ -73,6 +73,53 @@ describe('emit', () => {
     ]);
   });
 
+  it('leaves out what is undefined, and refuses what is no attribute, whatever it has seen before', () => {
+    const directory = temporaryDirectory();
+    const metrics = emitter({ directory });
+    const left = { attributes: { a: undefined, b: 1 } as never };
+    expect([metrics.emit('a', 1, left), metrics.gauge('a', left).record(2)]).toEqual([true, true]);
+    const seen = [{}, { a: 'x' }, { a: '2026-11-21T00:00:00.000Z' }, { a: 1 }, { 0: 'x' }, { a: [1] }];
+    const bad = [
+      { attributes: { a: () => 1 } },
+      { attributes: { a: Symbol('a') } },
+      { attributes: { a: new Date('2026-11-21') } },
+      { attributes: { a: { toJSON: () => 'x' } } },
+      { attributes: { a: Object(1) as unknown } },
+      { attributes: { a: null } },
+      { attributes: ['x'] },
+      { attributes: 'x' },
+      { unit: ['ms'] },
+      { agent: [7] },
+      { type: ['counter'] },
+    ] as never[];
+    const answers = () => bad.map((options) => metrics.emit('m', 1, options));
+    const refused = bad.map(() => false);
+    expect(answers()).toEqual(refused);
+    for (const attributes of seen) metrics.emit('m', 1, { attributes });
+    metrics.emit('m', 1, { unit: 'ms' });
+    metrics.emit('m', 1, { agent: 7 });
+    metrics.emit('m', 1, { type: 'counter' });
+    expect(answers()).toEqual(refused);
+    expect(metrics.emit(['m'] as never, 1)).toBe(false);
+    const records = storedRecords(directory).filter(({ metric }) => metric === 'a');
+    expect(records.map(({ attributes }) => attributes)).toEqual([{ b: 1 }, { b: 1 }]);
+  });
+
+  it('adds to one counter whatever the order of its attributes', () => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    const directory = temporaryDirectory();
+    const metrics = emitter({ directory });
+    for (const attributes of [
+      { a: 1, b: 2 },
+      { b: 2, a: 1 },
+      { a: 1, b: 2 },
+    ]) {
+      metrics.emit('c', 1, { type: 'counter', attributes });
+      vi.advanceTimersByTime(100);
+    }
+    expect(storedRecords(directory).map(({ start }) => start)).toEqual([1_000_000, 1_000_000, 1_000_100]);
+  });
+
   it('does not see what happens to attributes afterwards', () => {
     const directory = temporaryDirectory();
     const metrics = emitter({ directory });
