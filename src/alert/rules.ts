@@ -75,7 +75,7 @@ export async function readAlerts(
   throw new MetricsError('ERR_METRICS_OPTION', `${first ?? file}${more}`);
 }
 
-/** Reads rules, and finds all mistakes in them; rules only where there are none. */
+/** Reads rules, and finds the first mistake in each of them; rules only where there are none. */
 export async function checkAlerts(
   text: string,
   file: string,
