@@ -149,6 +149,27 @@ describe('cfn-emit --time', () => {
     expect(storedRecords(directory)).toMatchObject([{ metric: 'step_ms', attributes: { exit_code: '7' } }]);
   });
 
+  // Once in two times such a command is gone before anybody can look whether it is.
+  it.each([
+    ['TERM', 7, {}],
+    ['HUP', 0, {}],
+    ['TERM', 127, { POSIXLY_CORRECT: '1' }],
+  ])('ends after SIG%s with %d, however soon the command ends', (signal, status, env) => {
+    const directory = temporaryDirectory();
+    const command = `sleep 60 & trap "kill $!; exit ${status}" ${signal}; touch "$CFN_METRICS_DIR/ready"; wait`;
+    const script = `
+      for i in {1..10}; do
+        rm -f "$CFN_METRICS_DIR/ready"
+        "$EMIT" --time 42 step_ms -- bash -c '${command}' &
+        until [[ -e $CFN_METRICS_DIR/ready ]]; do sleep 0.01; done
+        kill -${signal} "$!"; wait "$!"; echo "$?"
+      done`;
+    const result = bash(script, { env: { CFN_METRICS_DIR: directory, EMIT, ...env } });
+    expect(result).toEqual({ status: 0, stdout: `${status}\n`.repeat(10), stderr: '' });
+    const codes = storedRecords(directory).map(({ attributes }) => attributes);
+    expect(codes).toEqual(Array.from({ length: 10 }, () => ({ exit_code: `${status}` })));
+  });
+
   it.each([
     [['42', 'step_ms'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
     [['42', '--', 'touch', 'X'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
