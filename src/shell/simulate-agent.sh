@@ -9,6 +9,8 @@
 # AGENT ROUND STORED, the latter how many records are in their file, and how many microseconds each emission took.
 # It ends when its stdin does, and so with the coordinator, whatever becomes of that.
 LC_ALL=C
+# With it an agent that waits longer for a message would end.
+unset TMOUT
 
 work() {
   local i sum=0

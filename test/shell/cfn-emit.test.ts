@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
@@ -179,6 +179,21 @@ describe('cfn-emit -', () => {
     expect(records.filter(({ metric }) => metric === 'x').map(({ value }) => value)).toEqual([
       1, 2, 3, 1, 2, 3,
     ]);
+  });
+
+  it('waits for the rest of a line longer than TMOUT says', () => {
+    const directory = temporaryDirectory();
+    const script = `{ printf '1 x 12'; sleep 1.5; printf '3456\\n1 x 7\\n'; } | "$EMIT" -`;
+    const env = { CFN_METRICS_DIR: directory, EMIT, TMOUT: '1' };
+    expect(run('bash', ['-c', script], { env })).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(storedRecords(directory).map(({ value }) => value)).toEqual([123_456, 7]);
+  });
+
+  it('stores nothing where TMOUT cannot be ignored', () => {
+    const BASH_ENV = join(temporaryDirectory(), 'env');
+    writeFileSync(BASH_ENV, 'readonly TMOUT=1');
+    const { status, stderr, records } = feed('1 x 1\n', { BASH_ENV });
+    expect([status, stderr, records]).toEqual([1, 'cfn-emit: TMOUT must not be read-only\n', []]);
   });
 
   it.skipIf(!has('strace'))('takes no process a line', () => {
