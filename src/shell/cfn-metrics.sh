@@ -17,7 +17,7 @@
 #
 # It defines these functions and names that begin with _cfn_, and nothing else. docs/bash.md is the guide.
 #
-# Three rules hold throughout, each for a reason that was learned the hard way:
+# Four rules hold throughout, each for a reason that was learned the hard way:
 #
 # - What the caller passes is matched as a string and never evaluated. Arithmetic, [[ x -gt y ]], printf -v NAME and
 #   [[ -v NAME ]] all run the command in a[$(command)]; arithmetic is done on digits that were checked or made here.
@@ -28,6 +28,7 @@
 # - No fork, which would cost ten times as much as all the rest. The few there are say why, and how rarely they happen.
 #   For the same reason LC_ALL=C, 20 µs in a UTF-8 locale, is set only where something is checked for the first time,
 #   and what is rarely needed is a function of its own: bash copies the whole body of a function at each call.
+# - A trap of the caller may emit between any two commands. What belongs together is read, and set, in one command.
 
 case ${BASH_VERSION-} in
   '' | [0-4].*)
@@ -177,13 +178,8 @@ _cfn_emit() {
 
   # Most calls differ from an earlier one in their value only.
   printf -v _cfn_key '%s\x1f' "$#" "${CFN_METRICS_SHARDS-}" "$1" "$2" "${@:4}"
-  _cfn_shard=${_cfn_shards["$_cfn_key"]-}
-  if [[ -n $_cfn_shard ]]; then
-    _cfn_head=${_cfn_heads["$_cfn_key"]}
-    _cfn_tail=${_cfn_tails["$_cfn_key"]}
-  else
-    _cfn_compose "$@" || return 2
-  fi
+  _cfn_shard=${_cfn_shards["$_cfn_key"]-} _cfn_head=${_cfn_heads["$_cfn_key"]-} _cfn_tail=${_cfn_tails["$_cfn_key"]-}
+  [[ -n $_cfn_shard ]] || _cfn_compose "$@" || return 2
   # Most values are whole numbers as JSON has them, of less than a hundred digits. The digits are listed, for what 0-9
   # means is up to the locale.
   _cfn_number=$3
@@ -237,9 +233,7 @@ _cfn_compose() {
   _cfn_separators=${_cfn_key//[!$'\x1f']/}
   if ((${#_cfn_key} <= 512 && ${#_cfn_separators} == $# + 1)); then
     if ((${#_cfn_shards[@]} >= 1024)); then _cfn_shards=() _cfn_heads=() _cfn_tails=(); fi
-    _cfn_shards["$_cfn_key"]=$_cfn_shard
-    _cfn_heads["$_cfn_key"]=$_cfn_head
-    _cfn_tails["$_cfn_key"]=$_cfn_tail
+    _cfn_shards["$_cfn_key"]=$_cfn_shard _cfn_heads["$_cfn_key"]=$_cfn_head _cfn_tails["$_cfn_key"]=$_cfn_tail
   fi
 }
 
@@ -517,21 +511,24 @@ _cfn_to_json() {
 
 # Sets _cfn_time to now in UTC.
 _cfn_set_time() {
-  _cfn_time=${EPOCHREALTIME-}
+  # The text of the last second and that second; _cfn_line is not needed for the line yet, and a local more costs 2 %.
+  _cfn_time=${EPOCHREALTIME-} _cfn_line=${_cfn_state[second]-}
   # The second, and the dot or whatever else the locale has before the six digits of the microseconds.
-  [[ $_cfn_time == "${_cfn_state[second]-}"?????? ]] || _cfn_set_second
-  _cfn_time=${_cfn_state[text]}.${_cfn_time: -6:3}Z
+  [[ $_cfn_time == "${_cfn_line:19}"?????? ]] || _cfn_set_second
+  _cfn_time=${_cfn_line:0:19}.${_cfn_time: -6:3}Z
 }
 
 # The calendar is computed here, since TZ=UTC0 printf '%(...)T' fails where TZ is read-only; once a second.
 _cfn_set_second() {
   # Somebody may have unset EPOCHREALTIME, and then it has lost its meaning for good.
   if [[ -z $_cfn_time ]]; then printf -v _cfn_time '%(%s)T.000000' -1; fi
-  _cfn_state[second]=${_cfn_time%??????}
+  local _cfn_text
   _cfn_format_second "${_cfn_time%%[!0123456789]*}"
+  _cfn_line=$_cfn_text${_cfn_time%??????}
+  _cfn_state[second]=$_cfn_line
 }
 
-# Days since 1970 to a date: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
+# Sets _cfn_text. Days since 1970 to a date: https://howardhinnant.github.io/date_algorithms.html#civil_from_days
 _cfn_format_second() {
   local _cfn_days=$(($1 / 86400 + 719468)) _cfn_rest=$(($1 % 86400)) _cfn_era _cfn_year _cfn_day _cfn_month
   _cfn_era=$((_cfn_days / 146097))
@@ -542,7 +539,7 @@ _cfn_format_second() {
   _cfn_day=$((_cfn_day - (153 * _cfn_month + 2) / 5 + 1))
   _cfn_month=$((_cfn_month < 10 ? _cfn_month + 3 : _cfn_month - 9))
   _cfn_year=$((_cfn_year + _cfn_era * 400 + (_cfn_month <= 2)))
-  printf -v '_cfn_state[text]' '%04d-%02d-%02dT%02d:%02d:%02d' "$_cfn_year" "$_cfn_month" "$_cfn_day" \
+  printf -v _cfn_text '%04d-%02d-%02dT%02d:%02d:%02d' "$_cfn_year" "$_cfn_month" "$_cfn_day" \
     "$((_cfn_rest / 3600))" "$((_cfn_rest / 60 % 60))" "$((_cfn_rest % 60))"
 }
 
@@ -663,7 +660,7 @@ _cfn_drop() {
 
 # Gives this process an identity of its own and no drops: pid, start time and something random.
 _cfn_new_writer() {
-  local _cfn_stat='' _cfn_fields=() _cfn_time
+  local _cfn_stat='' _cfn_fields=() _cfn_time _cfn_line
   if [[ -r /proc/$BASHPID/stat ]]; then IFS= read -r _cfn_stat <"/proc/$BASHPID/stat"; fi
   # The name in it may hold anything, so fields are counted from behind its bracket: the 22nd is the 20th from there.
   IFS=' ' read -r -a _cfn_fields <<<"${_cfn_stat##*) }"

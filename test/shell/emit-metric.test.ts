@@ -54,8 +54,7 @@ describe('a record', () => {
     const seconds = [...days, ...Array.from({ length: 200 }, (_, i) => i * 367)].map(
       (day) => day * 86_400 + 86_399,
     );
-    const script =
-      'declare -A _cfn_state; for s; do _cfn_format_second "$s"; echo "${_cfn_state[text]}"; done';
+    const script = 'for s; do _cfn_format_second "$s"; echo "$_cfn_text"; done';
     const { stdout } = bash(script, { args: seconds.map(String) });
     const expected = seconds.map((second) => new Date(second * 1000).toISOString().slice(0, 19));
     expect(stdout.split('\n').slice(0, -1)).toEqual(expected);
@@ -507,6 +506,46 @@ describe('many processes', () => {
     expect(
       new Set(storedRecords(directory).map(({ agent, value }) => `${String(agent)} ${String(value)}`)).size,
     ).toBe(12 * 40);
+  });
+});
+
+describe('a trap', () => {
+  it('may emit between any two commands of an emission', () => {
+    const directory = temporaryDirectory();
+    // Each command of these functions becomes a point, and the signal comes at the nth.
+    const script = String.raw`
+      source "$LIBRARY"
+      functions='_cfn_emit _cfn_compose _cfn_set_time _cfn_set_second _cfn_format_second _cfn_append'
+      eval "$(declare -f $functions | sed '/;;$/! s/;$/; point;/')"
+      point() { if ((++points == n)); then kill -USR1 "$BASHPID"; fi; }
+      trap 'trapped=1; emit by=trap' USR1
+      emit() { emit_metric 1 x 1 ms "$@" && stored=$((stored + 1)); }
+      export CFN_METRICS_STRICT=1
+      for seen in none others all; do
+        for ((n = 1, trapped = 1; trapped; n++)); do
+          points=-1000 trapped='' _cfn_state=([0]=ready) _cfn_shards=() _cfn_heads=() _cfn_tails=()
+          if [[ $seen == all ]]; then emit; fi
+          # more would make it forget them all
+          if [[ $seen != none ]]; then
+            for i in {1..1023}; do _cfn_shards[$i]=0 _cfn_heads[$i]=head _cfn_tails[$i]=tail; done
+          fi
+          points=0
+          emit
+        done
+        echo "$n"
+      done
+      echo "$stored"`;
+    const { stdout, stderr } = bash(script, {
+      env: { CFN_METRICS_DIR: directory, CFN_METRICS_SHARDS: '1' },
+    });
+    expect(stderr).toBe('');
+    const [none, others, all, stored] = stdout.trim().split('\n').map(Number);
+    expect(none).toBeGreaterThan(30);
+    expect(others).toBeGreaterThan(30);
+    expect(all).toBeGreaterThan(15);
+    const records = storedLines(directory).map(parseRecord);
+    expect(records).toHaveLength(stored ?? 0);
+    expect(records).not.toContain(undefined);
   });
 });
 
