@@ -159,7 +159,7 @@ _cfn_run() {
   case $_cfn_cli in
     *.js | *.mjs | *.cjs)
       if [[ ! -f $_cfn_cli ]]; then
-        echo "cfn-metrics: $1 found no cfn-metrics on PATH: install it, or set CFN_METRICS_CLI" >&2
+        _cfn_tell "cfn-metrics: $1 found no cfn-metrics on PATH: install it, or set CFN_METRICS_CLI"
         return 1
       fi
       command node "$_cfn_cli" "${@:2}"
@@ -694,8 +694,11 @@ _cfn_say() {
   local _cfn_got='' LC_ALL=C
   if (($# > 1)); then printf -v _cfn_got ' %q' "${2:0:100}"; fi
   if (($# > 1 && ${#2} > 100)); then _cfn_got+=...; fi
-  printf '%s: %s%s\n' "${_cfn_name:-emit_metric}" "$1" "$_cfn_got" >&2
+  _cfn_tell "${_cfn_name:-emit_metric}: $1$_cfn_got"
 }
+
+# A fork, for a line that is rare: where nobody reads stderr any more, SIGPIPE would end the caller.
+_cfn_tell() { (trap '' PIPE; printf '%s\n' "$1" >&2) }
 
 # The same, but until something is stored only once: an agent on a full file system does not fill its log too.
 _cfn_say_once() {

@@ -196,6 +196,14 @@ describe('cfn-emit -', () => {
     expect([status, stderr, records]).toEqual([1, 'cfn-emit: TMOUT must not be read-only\n', []]);
   });
 
+  it('stores the good lines also when nobody reads any more which are bad', () => {
+    const directory = temporaryDirectory();
+    const script = `exec 2> >(exit 0); wait "$!"; printf '%s\\n' '1 x "' '1 x' '1 x 7' | "$EMIT" -; echo "$?"`;
+    const result = run('bash', ['-c', script], { env: { CFN_METRICS_DIR: directory, EMIT } });
+    expect([result.status, result.stdout]).toEqual([0, '2\n']);
+    expect(storedRecords(directory)).toMatchObject([{ value: 7 }, { metric: 'cfn.metrics.dropped' }]);
+  });
+
   it.skipIf(!has('strace'))('takes no process a line', () => {
     const directory = temporaryDirectory();
     const env = { CFN_METRICS_DIR: directory };
