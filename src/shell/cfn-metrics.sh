@@ -230,8 +230,9 @@ _cfn_compose() {
   _cfn_head='","agent":"'$_cfn_agent'","metric":"'$2'","value":'
   _cfn_tail=$_cfn_unit$_cfn_attributes'}'
   # Where an argument has a separator in it, another call could have the same key: such a one is not kept.
+  ((${#_cfn_key} <= 512)) || return 0
   _cfn_separators=${_cfn_key//[!$'\x1f']/}
-  if ((${#_cfn_key} <= 512 && ${#_cfn_separators} == $# + 1)); then
+  if ((${#_cfn_separators} == $# + 1)); then
     if ((${#_cfn_shards[@]} >= 1024)); then _cfn_shards=() _cfn_heads=() _cfn_tails=(); fi
     _cfn_shards["$_cfn_key"]=$_cfn_shard _cfn_heads["$_cfn_key"]=$_cfn_head _cfn_tails["$_cfn_key"]=$_cfn_tail
   fi
@@ -317,11 +318,13 @@ _cfn_bad_agent() { _cfn_invalid 'agent must be 1 to 128 characters without contr
 
 # Sets _cfn_number to a number in strict JSON, or to one of the three words in quotes.
 _cfn_set_number() {
-  # Most others are 12.34, which is JSON already too.
-  local _cfn_int=${1%%.*} _cfn_frac=${1#*.}
-  _cfn_number=$1
-  if [[ -n $_cfn_int && -n $_cfn_frac && $_cfn_int$_cfn_frac != *[!0123456789]* && $_cfn_int != 0?* ]]; then
-    if [[ ${#1} != ???* && $1 == *.* ]]; then return 0; fi
+  # Most others are 12.34, which is JSON already too. Of what is long, finding the dot takes the square of its length.
+  if [[ ${#1} != ???* && $1 == *.* ]]; then
+    local _cfn_int=${1%%.*} _cfn_frac=${1#*.}
+    _cfn_number=$1
+    if [[ -n $_cfn_int && -n $_cfn_frac && $_cfn_int$_cfn_frac != *[!0123456789]* && $_cfn_int != 0?* ]]; then
+      return 0
+    fi
   fi
   _cfn_set_other_number "$1"
 }
