@@ -138,6 +138,31 @@ describe('cfn-emit --time', () => {
     expect(record?.['value']).toBeLessThan(60_000);
   });
 
+  it.each([
+    {},
+    {
+      LC_ALL: 'C.UTF-8',
+      CFN_METRICS_STRICT: '0',
+      SHELLOPTS: 'xtrace',
+      home: 'h',
+      pid: 'p',
+      measured: 'm',
+      end: 'e',
+    },
+    { LC_ALL: '', CFN_METRICS_STRICT: '', status: 's', start: 's', SHELLOPTS: 'noglob:nounset' },
+  ])('gives the command its own environment: %j', (own) => {
+    const env = { ...own, CFN_METRICS_DIR: temporaryDirectory() };
+    const environment = (under: readonly string[]): readonly string[] =>
+      run('env', [], { env, under })
+        .stdout.split('\n')
+        // each shell counts itself
+        .filter((line) => !/^(_|SHLVL)=/.test(line))
+        .sort();
+    expect(environment([EMIT, '--time', '42', 'step_ms', '--'])).toEqual(
+      environment(['bash', '-c', 'exec "$@"', 'bash']),
+    );
+  });
+
   it('hands on SIGTERM, and stores what the command made of it', () => {
     const directory = temporaryDirectory();
     const script = `
