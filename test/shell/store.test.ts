@@ -158,6 +158,17 @@ describe('what was not stored', () => {
   });
 });
 
+describe('a file size limit', () => {
+  const script = 'ulimit -S -f 1; for i in {1..30}; do emit_metric 1 x "$i"; done; echo alive';
+  const limited = (first: string) =>
+    bash(`${first}; ${script}`, { env: { CFN_METRICS_DIR: temporaryDirectory(), CFN_METRICS_SHARDS: '1' } });
+
+  it('ends a script that does not ignore SIGXFSZ, and no other, as docs/bash.md says', () => {
+    expect(limited(':').stdout).toBe('');
+    expect(limited("trap '' XFSZ")).toMatchObject({ status: 0, stdout: 'alive\n' });
+  });
+});
+
 describe('CFN_METRICS_LOCK', () => {
   it.skipIf(!has('flock'))('takes a shared lock, and does without where it is refused', () => {
     const directory = temporaryDirectory();
