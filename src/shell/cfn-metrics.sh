@@ -5,6 +5,7 @@
 #   get_metrics_shard AGENT
 #   analyze_metrics [--since 30s ...]
 #   sync_metrics_to_disk, rotate_metrics [--archive DIRECTORY ...]
+#   check_alerts [--rules FILE ...]
 #   check_metrics_health, check_memory_usage [--dir DIRECTORY ...]
 #   run_coordination [--agents N --duration TIME ...]
 #

@@ -13,6 +13,12 @@ describe('docs/bash.md', () => {
     expect(blocks.length).toBeGreaterThan(4);
   });
 
+  it('names each function in a table', () => {
+    const older = readFileSync(LIBRARY, 'utf8').matchAll(/^ {4}(\w+)\(\) \{ return 0; \}$/gm);
+    const rows = text.split('\n').filter((line) => line.startsWith('| `'));
+    for (const [, name] of older) expect(rows.join('\n')).toMatch(new RegExp(`^\\|[^|]*\`${name}\\b`, 'm'));
+  });
+
   it.each(blocks)('runs: %s', (block) => {
     const root = temporaryDirectory();
     mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
