@@ -108,6 +108,15 @@ describe('cfn-emit --init', () => {
     expect(storedLines(root)).toHaveLength(1);
     expect(run('ls', [root]).stdout).not.toMatch(/^executed$/m);
   });
+
+  it('prints one line, also where CDPATH is set', () => {
+    const root = temporaryDirectory();
+    run('cp', ['-r', join(LIBRARY, '..'), join(root, 'shell')]);
+    const { stdout } = run('bash', ['-c', 'cd "$1"; shell/cfn-emit --init', 'bash', root], {
+      env: { CDPATH: '.' },
+    });
+    expect(stdout).toBe(`source ${root}/shell/cfn-metrics.sh\n`);
+  });
 });
 
 describe('cfn-emit -', () => {
