@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
 import { CLI } from '../cli/run.js';
 import { bash, EMIT, run, storedRecords } from './bash.js';
+import { has } from '../support/tools.js';
 
 /** Agent, metric, value and unit of each record, in the order of their metrics. */
 function stored(directory: string): string[] {
@@ -161,6 +163,24 @@ describe('cfn-emit --time', () => {
     expect(environment([EMIT, '--time', '42', 'step_ms', '--'])).toEqual(
       environment(['bash', '-c', 'exec "$@"', 'bash']),
     );
+  });
+
+  it.skipIf(!has('faketime')).each(['-3600', '+3600'])('is right while the clock is set by %s s', (step) => {
+    const directory = temporaryDirectory();
+    const command = `sleep 0.2; echo "${step}s" >"$FAKETIME_TIMESTAMP_FILE"`;
+    const script = `
+      echo +0s >"$FAKETIME_TIMESTAMP_FILE"
+      faketime -f +0s bash -c 'unset FAKETIME; exec "$@"' bash "$EMIT" --time 42 step_ms -- bash -c '${command}'`;
+    const env = {
+      CFN_METRICS_DIR: directory,
+      EMIT,
+      FAKETIME_TIMESTAMP_FILE: join(directory, 'clock'),
+      FAKETIME_NO_CACHE: '1',
+    };
+    expect(bash(script, { env })).toEqual({ status: 0, stdout: '', stderr: '' });
+    const [record] = storedRecords(directory);
+    expect(record?.['value']).toBeGreaterThanOrEqual(190);
+    expect(record?.['value']).toBeLessThan(60_000);
   });
 
   it('hands on SIGTERM, and stores what the command made of it', () => {
