@@ -18,7 +18,7 @@
 #
 # It defines these functions and names that begin with _cfn_, and nothing else. docs/bash.md is the guide.
 #
-# Four rules hold throughout, each for a reason that was learned the hard way:
+# Five rules hold throughout, each for a reason that was learned the hard way:
 #
 # - What the caller passes is matched as a string and never evaluated. Arithmetic, [[ x -gt y ]], printf -v NAME and
 #   [[ -v NAME ]] all run the command in a[$(command)]; arithmetic is done on digits that were checked or made here.
@@ -26,6 +26,7 @@
 #   LC_ALL=C wherever it matters what a character is; [ a = b ] where case counts (nocasematch changes [[ ]] and case);
 #   and neither =~ (it overwrites BASH_REMATCH, and {n,m} is slow) nor ${x//a/b} with anything special in b (its meaning
 #   changed with 4.3 and 5.2).
+# - A function of the caller may be called printf, and store or print something else: builtin printf is not it.
 # - No fork, which would cost ten times as much as all the rest. The few there are say why, and how rarely they happen.
 #   For the same reason LC_ALL=C, 20 µs in a UTF-8 locale, is set only where something is checked for the first time,
 #   and what is rarely needed is a function of its own: bash copies the whole body of a function at each call.
@@ -149,7 +150,7 @@ _cfn_set_memory() {
     if [ "$_cfn_word" = VmRSS: ]; then break; fi
   done <"/proc/$BASHPID/status"
   if [[ -z $_cfn_kib || $_cfn_kib == *[!0123456789]* ]]; then return 1; fi
-  printf -v _cfn_memory '%d.%03d' "$((_cfn_kib * 1024 / 1000000))" "$((_cfn_kib * 1024 / 1000 % 1000))"
+  builtin printf -v _cfn_memory '%d.%03d' "$((_cfn_kib * 1024 / 1000000))" "$((_cfn_kib * 1024 / 1000 % 1000))"
 }
 
 # Runs the command for the function that $1 names.
@@ -178,7 +179,7 @@ _cfn_emit() {
   (($# > 2)) || _cfn_few_arguments || return 2
 
   # Most calls differ from an earlier one in their value only.
-  printf -v _cfn_key '%s\x1f' "$#" "${CFN_METRICS_SHARDS-}" "$1" "$2" "${@:4}"
+  builtin printf -v _cfn_key '%s\x1f' "$#" "${CFN_METRICS_SHARDS-}" "$1" "$2" "${@:4}"
   _cfn_shard=${_cfn_shards["$_cfn_key"]-} _cfn_head=${_cfn_heads["$_cfn_key"]-} _cfn_tail=${_cfn_tails["$_cfn_key"]-}
   [[ -n $_cfn_shard ]] || _cfn_compose "$@" || return 2
   # Most values are whole numbers as JSON has them, of less than a hundred digits. The digits are listed, for what 0-9
@@ -255,7 +256,7 @@ _cfn_print_shard() {
   if (($# != 1)); then _cfn_invalid 'needs one argument, AGENT'; return 2; fi
   _cfn_set_count || return 2
   _cfn_set_agent "$1" || return 2
-  printf '%s\n' "$_cfn_shard"
+  builtin printf '%s\n' "$_cfn_shard"
 }
 
 # --- the parts of a record, each checked and written as JSON ----------------------------------------------------------
@@ -304,7 +305,7 @@ _cfn_set_agent() {
   # FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/: 32 bits times a 25-bit prime stay within bash's 63.
   local _cfn_hash=2166136261 _cfn_byte _cfn_i
   for ((_cfn_i = 0; _cfn_i < ${#_cfn_raw}; _cfn_i++)); do
-    printf -v _cfn_byte %d "'${_cfn_raw:_cfn_i:1}"
+    builtin printf -v _cfn_byte %d "'${_cfn_raw:_cfn_i:1}"
     # Some versions print bytes above 127 as negative numbers.
     _cfn_hash=$((((_cfn_hash ^ (_cfn_byte & 255)) * 16777619) & 4294967295))
   done
@@ -445,7 +446,7 @@ _cfn_set_attributes() {
     _cfn_pairs[_cfn_i]='"'$_cfn_json'":"'$_cfn_value'"'
   done
   ((${#_cfn_pairs[@]} > 0)) || return 0
-  printf -v _cfn_attributes ',%s' "${_cfn_pairs[@]}"
+  builtin printf -v _cfn_attributes ',%s' "${_cfn_pairs[@]}"
   _cfn_attributes=',"attributes":{'${_cfn_attributes:1}'}'
 }
 
@@ -506,7 +507,7 @@ _cfn_to_json() {
       $'\r') _cfn_char='\r' ;;
       $'\t') _cfn_char='\t' ;;
       $'\x7f') ;;
-      *) printf -v _cfn_char '\\u%04x' "'$_cfn_char" ;;
+      *) builtin printf -v _cfn_char '\\u%04x' "'$_cfn_char" ;;
     esac
     _cfn_json+=$_cfn_run$_cfn_char
   done
@@ -525,7 +526,7 @@ _cfn_set_time() {
 # The calendar is computed here, since TZ=UTC0 printf '%(...)T' fails where TZ is read-only; once a second.
 _cfn_set_second() {
   # Somebody may have unset EPOCHREALTIME, and then it has lost its meaning for good.
-  if [[ -z $_cfn_time ]]; then printf -v _cfn_time '%(%s)T.000000' -1; fi
+  if [[ -z $_cfn_time ]]; then builtin printf -v _cfn_time '%(%s)T.000000' -1; fi
   local _cfn_text
   _cfn_format_second "${_cfn_time%%[!0123456789]*}"
   _cfn_line=$_cfn_text${_cfn_time%??????}
@@ -543,7 +544,7 @@ _cfn_format_second() {
   _cfn_day=$((_cfn_day - (153 * _cfn_month + 2) / 5 + 1))
   _cfn_month=$((_cfn_month < 10 ? _cfn_month + 3 : _cfn_month - 9))
   _cfn_year=$((_cfn_year + _cfn_era * 400 + (_cfn_month <= 2)))
-  printf -v _cfn_text '%04d-%02d-%02dT%02d:%02d:%02d' "$_cfn_year" "$_cfn_month" "$_cfn_day" \
+  builtin printf -v _cfn_text '%04d-%02d-%02dT%02d:%02d:%02d' "$_cfn_year" "$_cfn_month" "$_cfn_day" \
     "$((_cfn_rest / 3600))" "$((_cfn_rest / 60 % 60))" "$((_cfn_rest % 60))"
 }
 
@@ -553,7 +554,7 @@ _cfn_format_second() {
 _cfn_append() {
   if [[ -n $_cfn_foreign || -n ${CFN_METRICS_LOCK-} ]]; then _cfn_append_otherwise; return; fi
   # The braces, for the message of a failed redirection escapes a 2>/dev/null behind it.
-  { printf '%s\n' "$_cfn_line" >>"$_cfn_file"; } 2>/dev/null
+  { builtin printf '%s\n' "$_cfn_line" >>"$_cfn_file"; } 2>/dev/null
 }
 
 _cfn_append_otherwise() {
@@ -569,7 +570,7 @@ _cfn_append_otherwise() {
     if [[ -n $_cfn_locked ]]; then command flock -s -n 9; fi
     # >> always passes O_CREAT, which Linux refuses on another user's file in a sticky directory (fs.protected_regular).
     # By way of a descriptor opened for reading nothing can be created, and that rule does not apply.
-    printf '%s\n' "$_cfn_line" >>/proc/self/fd/9
+    builtin printf '%s\n' "$_cfn_line" >>/proc/self/fd/9
   } 2>/dev/null 9<"$_cfn_file"
 }
 
@@ -669,7 +670,7 @@ _cfn_new_writer() {
   # The name in it may hold anything, so fields are counted from behind its bracket: the 22nd is the 20th from there.
   IFS=' ' read -r -a _cfn_fields <<<"${_cfn_stat##*) }"
   # SRANDOM came with 5.1.
-  printf -v '_cfn_state[writer]' '%s-%s-%08x' "$BASHPID" "${_cfn_fields[19]:-0}" \
+  builtin printf -v '_cfn_state[writer]' '%s-%s-%08x' "$BASHPID" "${_cfn_fields[19]:-0}" \
     "${SRANDOM:-$((RANDOM << 15 | RANDOM))}"
   _cfn_set_time
   _cfn_state[pid]=$BASHPID _cfn_state[since]=$_cfn_time
@@ -696,13 +697,13 @@ _cfn_settle() {
 _cfn_say() {
   # In C, %q leaves nothing but printable ASCII: no escape sequence reaches a terminal.
   local _cfn_got='' LC_ALL=C
-  if (($# > 1)); then printf -v _cfn_got ' %q' "${2:0:100}"; fi
+  if (($# > 1)); then builtin printf -v _cfn_got ' %q' "${2:0:100}"; fi
   if (($# > 1 && ${#2} > 100)); then _cfn_got+=...; fi
   _cfn_tell "${_cfn_name:-emit_metric}: $1$_cfn_got"
 }
 
 # A fork, for a line that is rare: where nobody reads stderr any more, SIGPIPE would end the caller.
-_cfn_tell() { (trap '' PIPE; printf '%s\n' "$1" >&2) }
+_cfn_tell() { (trap '' PIPE; builtin printf '%s\n' "$1" >&2) }
 
 # The same, but until something is stored only once: an agent on a full file system does not fill its log too.
 _cfn_say_once() {

@@ -393,6 +393,7 @@ describe('the settings of the caller', () => {
     'exec <&-',
     'umask 0',
     'agent=1 metric=2 value=3 line=4 key=5; readonly agent metric value line key; declare -i unit attributes',
+    'printf() { builtin printf "$@" | cat; }',
     'source "$LIBRARY"',
     'load() { source "$LIBRARY"; }; load',
     'f() { local LC_ALL=POSIX; :; }; f',
