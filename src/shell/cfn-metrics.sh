@@ -122,7 +122,9 @@ track_coordination() { _cfn_hook _cfn_tracked "$@"; }
 _cfn_hook() {
   local -
   set +Tuex
-  { "$@" || return 0; } 2>/dev/null
+  local _cfn_quiet=1
+  # Not 2>/dev/null, which would also be that of a trap of the caller that runs meanwhile.
+  "$@" || return 0
 }
 
 _cfn_spawned() { _cfn_emit "${1:-${CFN_AGENT_ID:-$HOSTNAME-$$}}" agents_spawned 1 '{agent}'; }
@@ -146,6 +148,7 @@ _cfn_tracked() {
 # Sets _cfn_memory to the megabytes of RAM that this process has: no fork, for /proc says it.
 _cfn_set_memory() {
   local _cfn_word _cfn_kib=''
+  [[ -r /proc/$BASHPID/status ]] || return 1
   while IFS=$' \t' read -r _cfn_word _cfn_kib _; do
     if [ "$_cfn_word" = VmRSS: ]; then break; fi
   done <"/proc/$BASHPID/status"
@@ -212,9 +215,10 @@ _cfn_few_arguments() {
 
 # Sets _cfn_shard, and _cfn_head and _cfn_tail to what a record has between its time and its value and behind it.
 _cfn_compose() {
-  local LC_ALL=C _cfn_count=16 _cfn_agent _cfn_json _cfn_raw _cfn_unit='' _cfn_attributes='' _cfn_separators
-  # Where it is read-only the assignment fails, and lengths and classes would mean something else.
-  if [[ $LC_ALL != C ]]; then _cfn_invalid 'LC_ALL must not be read-only, or be C'; return 2; fi
+  local _cfn_count=16 _cfn_agent _cfn_json _cfn_raw _cfn_unit='' _cfn_attributes='' _cfn_separators
+  # Where it is read-only, lengths and classes would mean something else.
+  if [[ ${LC_ALL@a} == *r* && $LC_ALL != C ]]; then _cfn_invalid 'LC_ALL must not be read-only, or be C'; return 2; fi
+  [[ ${LC_ALL@a} == *r* ]] || local LC_ALL=C
   if ! _cfn_set_count; then _cfn_drop invalid; return 2; fi
   _cfn_set_agent "$1" || return 2
   if [[ $2 != [[:alpha:]]* || $2 == *[![:alnum:]_./-]* ]] || ((${#2} > 255)); then
@@ -695,6 +699,7 @@ _cfn_settle() {
 
 # Says one line on stderr: a text, and what came in, quoted and never long.
 _cfn_say() {
+  [[ -z ${_cfn_quiet-} ]] || return 0
   # In C, %q leaves nothing but printable ASCII: no escape sequence reaches a terminal.
   local _cfn_got='' LC_ALL=C
   if (($# > 1)); then builtin printf -v _cfn_got ' %q' "${2:0:100}"; fi

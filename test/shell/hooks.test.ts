@@ -58,6 +58,14 @@ describe('hooks of a coordinator', () => {
     ]);
   });
 
+  it('leave stderr to a trap that runs meanwhile', () => {
+    const script = `trap 'echo trapped >&2' USR1
+      eval "$(declare -f _cfn_emit | sed '2 a kill -USR1 $BASHPID')"
+      after_agent_spawn 7; LC_ALL=C.UTF-8; readonly LC_ALL; after_agent_spawn 8`;
+    const { status, stdout, stderr } = bash(script, { env: { CFN_METRICS_DIR: temporaryDirectory() } });
+    expect([status, stdout, stderr]).toEqual([0, '', 'trapped\ntrapped\n']);
+  });
+
   it('say nothing and return 0 whatever is wrong, and the caller goes on', () => {
     const directory = temporaryDirectory();
     const script = `set -euo pipefail; source "$LIBRARY"
