@@ -218,7 +218,7 @@ _cfn_compose() {
   local _cfn_count=16 _cfn_agent _cfn_json _cfn_raw _cfn_unit='' _cfn_attributes='' _cfn_separators
   # Where it is read-only, lengths and classes would mean something else.
   if [[ ${LC_ALL@a} == *r* && $LC_ALL != C ]]; then _cfn_invalid 'LC_ALL must not be read-only, or be C'; return 2; fi
-  [[ ${LC_ALL@a} == *r* ]] || local LC_ALL=C
+  [[ ${LC_ALL@a} == *r* ]] || _cfn_is_c || local LC_ALL=C
   if ! _cfn_set_count; then _cfn_drop invalid; return 2; fi
   _cfn_set_agent "$1" || return 2
   if [[ $2 != [[:alpha:]]* || $2 == *[![:alnum:]_./-]* ]] || ((${#2} > 255)); then
@@ -244,16 +244,22 @@ _cfn_compose() {
   fi
 }
 
+# Whether all is as in C already, as it is where LC_ALL names a locale that is not installed: whenever it is set back to
+# such a name bash prints a warning. Bytes are characters, none above 127 is a letter, and capitals come first.
+# shellcheck disable=SC2050 # what comes first is up to the locale
+_cfn_is_c() { [[ -n ${LC_ALL-} && $'\xc3\xa9' == ?? && $'\xe4\xf6' != *[[:alpha:]]* && a > B ]]; }
+
 # Up to 4095 bytes bash hands to the kernel in one piece.
 _cfn_check_length() {
-  local LC_ALL=C
+  _cfn_is_c || local LC_ALL=C
   if ((${#_cfn_line} <= 4000)); then return 0; fi
   _cfn_invalid "the record is ${#_cfn_line} bytes long, and at most 4000 are stored"
   return 2
 }
 
 _cfn_print_shard() {
-  local LC_ALL=C _cfn_count=16 _cfn_shard _cfn_agent _cfn_json _cfn_raw
+  local _cfn_count=16 _cfn_shard _cfn_agent _cfn_json _cfn_raw
+  _cfn_is_c || local LC_ALL=C
   [[ ${_cfn_state[0]-} == ready ]] || _cfn_declare || return 1
   # Asking is not emitting: nothing is counted as dropped in here.
   local _cfn_asking=1 _cfn_name=get_metrics_shard
@@ -701,7 +707,8 @@ _cfn_settle() {
 _cfn_say() {
   [[ -z ${_cfn_quiet-} ]] || return 0
   # In C, %q leaves nothing but printable ASCII: no escape sequence reaches a terminal.
-  local _cfn_got='' LC_ALL=C
+  local _cfn_got=''
+  _cfn_is_c || local LC_ALL=C
   if (($# > 1)); then builtin printf -v _cfn_got ' %q' "${2:0:100}"; fi
   if (($# > 1 && ${#2} > 100)); then _cfn_got+=...; fi
   _cfn_tell "${_cfn_name:-emit_metric}: $1$_cfn_got"

@@ -409,6 +409,22 @@ describe('the settings of the caller', () => {
     expect(outcome(`set -euo pipefail; shopt -u globasciiranges; ${CALLS}`, german())).toEqual(expected());
   });
 
+  it('may name a locale that is not installed', () => {
+    const env = { CFN_METRICS_DIR: temporaryDirectory(), LC_ALL: 'xx_YY.UTF-8' };
+    // the shell itself says so once
+    const own = bash(':', { env }).stderr;
+    expect(own).toContain('cannot change locale');
+    const script = `for i in 1 2 3; do emit_metric é größe 1; emit_metric é x 1 ms "n=$i"; done; get_metrics_shard é; emit_metric 1 x "0.$1"`;
+    const { stdout, stderr } = bash(script, { env, args: ['1'.repeat(1500)] });
+    const said = stderr.replace(own, '').split('\n').slice(0, -1);
+    expect(said).toHaveLength(3);
+    for (const line of said) expect(line).toMatch(/^emit_metric: metric must be/);
+    expect(stdout).toBe(bash('get_metrics_shard é', { env: german() }).stdout);
+    expect(
+      storedRecords(env.CFN_METRICS_DIR).map(({ agent, metric }) => `${String(agent)} ${String(metric)}`),
+    ).toContain('é x');
+  });
+
   it('are left as they were', () => {
     const script = `
       [[ abc =~ (b) ]]
