@@ -97,8 +97,9 @@ describe('run_coordination', () => {
     const { status, stdout, stderr } = bash(script, { env });
     expect([status, stderr]).toEqual([0, '']);
     const [took, records, without, still] = stdout.trim().split('\n').map(Number);
-    expect(took).toBeGreaterThanOrEqual(300);
-    expect(without).toBeGreaterThanOrEqual(300);
+    // Timers may be a millisecond early.
+    expect(took).toBeGreaterThan(290);
+    expect(without).toBeGreaterThan(290);
     // three metrics of each agent
     expect(records).toBeGreaterThanOrEqual(36);
     expect(still).toBe(records);
