@@ -88,7 +88,11 @@ export class RemoteWriteBackend implements Backend {
   /** Who a point is of; undefined where its name, or its name with its labels, belongs to another. */
   #claim(point: Point): Identity | undefined {
     const identity = this.#names.identityOf(point);
-    return identity !== undefined && this.#owners.claim(identity, point.time) ? identity : undefined;
+    if (identity === undefined) return undefined;
+    const { text, source } = identity;
+    const { time, type, count, value } = point;
+    const news = type === 'gauge' ? NaN : (count ?? value);
+    return this.#owners.claim({ text, source, time, news }) ? identity : undefined;
   }
 
   #add(

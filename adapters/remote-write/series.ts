@@ -1,4 +1,4 @@
-import type { Attributes } from '../../src/attributes.js';
+import { type Attributes, formatAttributes } from '../../src/attributes.js';
 import type { Point } from '../../src/forward/point.js';
 import { LabelMaker } from '../../src/prometheus/labels.js';
 import { type FamilyType, familyName, metricName, sampleNames } from '../../src/prometheus/names.js';
@@ -10,7 +10,9 @@ const MAX_NAMES = 100_000;
 /** A series of a point, with the labels that all of its samples have. */
 export interface Identity {
   /** What points of the series have in common. */
-  readonly of: Pick<Point, 'metric' | 'type' | 'unit' | 'agent' | 'scope' | 'attributes'>;
+  readonly of: Pick<Point, 'metric' | 'type' | 'unit' | 'agent' | 'scope'>;
+  /** What no other series has where it comes from. */
+  readonly source: string;
   /** The same for whatever has this name and these labels. */
   readonly text: string;
   readonly family: string;
@@ -46,7 +48,8 @@ export class SeriesNames {
     const labels = this.#labelsOf(point);
     const text = `${family}\n${labels.join('\n')}`;
     const identity = {
-      of: { metric, type, unit, agent, scope, attributes },
+      of: { metric, type, unit, agent, scope },
+      source: [type, metric, unit, agent, scope, formatAttributes(attributes)].join('\n'),
       text,
       family,
       labels,

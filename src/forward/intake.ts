@@ -86,7 +86,7 @@ export class Intake {
     if (problem !== undefined) this.#parts = this.#newParts();
     const known = typeof loaded === 'object' ? loaded : undefined;
     const { header, points = [] } = known ?? {};
-    backend.resume?.(this.#parts.teller.known(header?.toldAt ?? -Infinity));
+    backend.resume?.(this.#parts.teller.known());
     this.#toldAt = header?.toldAt ?? null;
     this.#openEnd = header?.openEnd ?? null;
     this.#tail = new Tail({ directory, from: known?.position ?? from });

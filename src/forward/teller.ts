@@ -76,16 +76,13 @@ export class Teller {
     this.#told.set(series, { at, value: NaN });
   }
 
-  /**
-   * What all series are, in the order in which they came up.
-   *
-   * @param toldAt - When totals were told last, in Unix milliseconds: they are told as long as they are kept.
-   */
-  known(toldAt: number): Point[] {
+  /** What all series are, in the order in which they came up, each as of its last record. */
+  known(): Point[] {
     return [...this.#state.metrics()].flatMap((metric) =>
       Array.from(seriesOf(metric), (series) => {
         const { value, time, total } = series;
-        return pointOf(metric, series, { value }, total === undefined ? time : toldAt, undefined);
+        const numbers = total === undefined ? { value } : series.numbers(-Infinity);
+        return pointOf(metric, series, numbers, time, undefined);
       }),
     );
   }

@@ -233,10 +233,38 @@ describe('two series that would have one name and the same labels', () => {
     ]);
   });
 
+  it('are told in turn where the first is kept and told again, but nothing more is counted in it', async () => {
+    const [directory, state] = [temporaryDirectory(), temporaryDirectory()];
+    const receiver = await RemoteWriteReceiver.start();
+    onTestFinished(() => receiver.close());
+    let now = POINT.time;
+    const count = async (unit: string | undefined, times: number) => {
+      const backend = createRemoteWriteBackend({ url: receiver.url, labels: LABELS });
+      const forwarder = createForwarder({ backend, directory, state, now: () => now });
+      for (let i = 0; i < times; i += 1) {
+        store(directory, { ...TASKS, unit, value: 1, time: now });
+        now += 60_000;
+        expect(await forwarder.once()).toBe(true);
+      }
+      await forwarder.close();
+    };
+    await count(undefined, 3);
+    // An agent of another version says in which unit it counts.
+    await count('{task}', 2);
+    await count('{task}', 10);
+    const values = [...receiver.series.values()].flat().map(({ value }) => value);
+    expect(values.slice(0, 5)).toEqual([1, 2, 3, 3, 3]);
+    // That it is told again five minutes after the restart is the last of it.
+    const after = values.slice(values.lastIndexOf(3) + 1);
+    expect(after.length).toBeGreaterThan(2);
+    expect(after).toEqual(after.map((_value, i) => 12 - after.length + 1 + i));
+    expect(receiver.refused).toEqual([]);
+  });
+
   it('are known within a bound: those that were told of last', () => {
     const owners = new Owners();
-    const of = (unit: string) => ({ ...TASKS, unit, scope: undefined, attributes: {} });
-    const claim = (text: number, unit: string) => owners.claim({ text: String(text), of: of(unit) }, 0);
+    const claim = (text: number, source: string) =>
+      owners.claim({ text: `${text}`, source, time: 0, news: 1 });
     for (let i = 0; i < 100_000; i += 1) claim(i, 'a');
     expect([claim(0, 'a'), claim(100_000, 'a')]).toEqual([true, true]);
     expect([claim(0, 'b'), claim(2, 'b'), claim(1, 'b')]).toEqual([false, false, true]);
