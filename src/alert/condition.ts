@@ -83,12 +83,14 @@ const UNKNOWN: Verdict = { state: 'unknown', value: null, limit: null };
  *
  * @param group - Key of the group among the measurements.
  * @param firing - Whether the alert fires already, so that the recovery limit counts.
+ * @param awaited - Whether it is too early to call anything of the group missing.
  */
 export function judge(
   condition: Condition,
   measurements: Measurements,
   group: string,
   firing: boolean,
+  awaited: boolean,
 ): Verdict {
   switch (condition.kind) {
     case 'threshold':
@@ -98,6 +100,7 @@ export function judge(
     case 'absent': {
       const { metric, windowMs } = condition;
       const count = measurements.count(metric, windowMs, group);
+      if (count === 0 && awaited) return UNKNOWN;
       return { state: count === 0 ? 'breach' : 'clear', value: count, limit: null };
     }
     case 'always':
@@ -106,7 +109,7 @@ export function judge(
     case 'any':
       return combine(
         condition.kind,
-        condition.conditions.map((part) => judge(part, measurements, group, firing)),
+        condition.conditions.map((part) => judge(part, measurements, group, firing, awaited)),
       );
   }
 }

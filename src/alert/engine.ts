@@ -38,8 +38,8 @@ export interface Change {
 
 interface RuleState extends AlertRule {
   readonly needs: readonly Need[];
-  /** The shortest window that it looks at. */
-  readonly windowMs: number;
+  /** The windows that it looks at, each in milliseconds. */
+  readonly windows: readonly number[];
   /** By the key of the group. */
   readonly instances: Map<string, Instance>;
 }
@@ -101,7 +101,7 @@ export class Engine {
       return {
         rule,
         needs,
-        windowMs: Math.min(...needs.map(({ windowMs }) => windowMs)),
+        windows: needs.map(({ windowMs }) => windowMs),
         remembers: policies.includes('alert') || conditions.some(looksForAbsence),
         instances: kept,
       };
@@ -157,8 +157,8 @@ export class Engine {
     { now, missed = false, awaySince }: Moment,
     changes: Change[],
   ): void {
-    const { rule, needs, windowMs, instances, remembers } = state;
-    if (remembers && awaySince !== undefined) awaitAgain(instances, windowMs, awaySince, now);
+    const { rule, needs, windows, instances, remembers } = state;
+    if (remembers && awaySince !== undefined) awaitAgain(instances, windows, awaySince, now);
     const present = presentIn(measurements, needs);
     const gone = [...instances.keys()].filter((key) => !present.has(key));
     // Without a group to ask for, and where there is none, the rule is asked as a whole.
@@ -169,8 +169,9 @@ export class Engine {
     for (const keys of missed && remembers ? [present.keys()] : [present.keys(), gone]) {
       for (const key of keys) {
         const before = instances.get(key);
-        if (remembers && keys === gone && before !== undefined && isAwaited(before, windowMs, now)) continue;
-        const group = { key, seen: keys !== gone, others: present.size > 0 };
+        const awaited = remembers && (missed || (before !== undefined && isAwaited(before, windows, now)));
+        if (awaited && keys === gone) continue;
+        const group = { key, seen: keys !== gone, others: present.size > 0, awaited };
         const after = stepAlert(state, measurements, group, before, now);
         const wanted =
           after !== undefined &&

@@ -27,13 +27,15 @@ interface Place {
   readonly seen: boolean;
   /** Whether any group of the rule has. */
   readonly others: boolean;
+  /** Whether it is too early to call anything of it missing. */
+  readonly awaited: boolean;
 }
 
 /** The next state of one alert; undefined where there is nothing to know. */
 export function stepAlert(
   { rule, remembers }: AlertRule,
   measurements: Measurements,
-  { key, seen, others }: Place,
+  { key, seen, others, awaited }: Place,
   before: Instance | undefined,
   now: number,
 ): Instance | undefined {
@@ -49,7 +51,7 @@ export function stepAlert(
   for (const level of rule.levels) {
     const { severity } = level;
     const state = before?.levels[severity];
-    const verdict = judge(level.condition, measurements, key, state?.status === 'firing');
+    const verdict = judge(level.condition, measurements, key, state?.status === 'firing', awaited);
     unknown ||= verdict.state === 'unknown';
     const next = stepLevel(level, state, over ? 'clear' : inputOf(verdict, policy), now);
     if (!active) ({ value, limit } = verdict);

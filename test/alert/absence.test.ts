@@ -71,6 +71,31 @@ describe('after the machine slept, or its clock was put forward', () => {
     expect(await after(30, ALL_BUT_THREE)).toEqual([]);
   });
 
+  it('nor of one metric, where another is heard of more often', async () => {
+    const { open, emit, clock, channel } = await setup(`
+defaults: false
+rules:
+  - name: Silent
+    any: [{ absent: beat, window: 10m }, { absent: load, window: 2m }]
+    groupBy: [agent]
+`);
+    const alerter = await open();
+    let beats = true;
+    const round = async (i: number): Promise<void> => {
+      clock.now += 30_000;
+      emit({ agent: 'agent-1' });
+      if (beats && i % 6 === 0) emit({ agent: 'agent-1', metric: 'beat' });
+      await alerter.round();
+    };
+    for (let i = 0; i < 24; i += 1) await round(i);
+    clock.now += 3_600_000;
+    for (let i = 1; i < 24; i += 1) await round(i);
+    expect(channel.sent).toEqual([]);
+    beats = false;
+    for (let i = 0; i < 24; i += 1) await round(i);
+    expect(channel.sent).toHaveLength(1);
+  });
+
   it('nobody waits for a time that is the future since the clock was put back', async () => {
     const { after, clock } = await watched();
     await after(600, ALL);
