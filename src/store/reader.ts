@@ -1,4 +1,5 @@
-import { accessSync, closeSync, constants, statSync } from 'node:fs';
+import { closeSync, opendirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import { FEED, RecordList, type RecordSink } from '../points.js';
@@ -190,8 +191,9 @@ export function requireDirectory({ path, explicit }: ShardDirectory, what = 'dir
 
 function directoryProblem(path: string): string | undefined {
   try {
-    if (!statSync(path).isDirectory()) return 'ENOTDIR';
-    accessSync(path, constants.R_OK | constants.X_OK);
+    // Done and not asked about: access(2) knows nothing of capabilities, with which a user may read what is not their own.
+    opendirSync(path).closeSync();
+    statSync(join(path, '.'));
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);

@@ -137,6 +137,18 @@ describe('a directory', () => {
     }
   });
 
+  it('that this user may read by a capability is read', ({ skip }) => {
+    const directory = temporaryDirectory();
+    store(directory, 1, [{}]);
+    chmodSync(directory, 0o700);
+    const capable = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
+    const args = [...capable, ...asUser([CLI, 'analyze', '--json', '--dir', directory])];
+    if (!mayChangeUser()) skip();
+    const { status, stdout } = spawnSync('setpriv', args, { encoding: 'utf8', env: cleanEnvironment() });
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ groups: [{ metric: 'files_read', count: 1 }] });
+  });
+
   it('that is none fails', () => {
     expect(cli(['analyze', '--dir', '/etc/passwd'])).toMatchObject({
       status: 1,
