@@ -1,4 +1,5 @@
-import { integerOption, timeOption } from '../options.js';
+import { MetricsError } from '../errors.js';
+import { shown } from '../options.js';
 import type { TimeRange } from './chunks.js';
 
 /** What readers are told of a time range. */
@@ -18,8 +19,13 @@ interface RangeOptions {
  */
 export function rangeOption({ since, until, maxLatenessMs }: RangeOptions): TimeRange {
   return {
-    since: timeOption('since', since) ?? -Infinity,
-    until: timeOption('until', until) ?? Infinity,
-    latenessMs: integerOption('maxLatenessMs', maxLatenessMs, 60_000, { min: 0 }),
+    since: milliseconds('since', since, 'Unix milliseconds') ?? -Infinity,
+    until: milliseconds('until', until, 'Unix milliseconds') ?? Infinity,
+    latenessMs: milliseconds('maxLatenessMs', maxLatenessMs, 'milliseconds') ?? 60_000,
   };
+}
+
+function milliseconds(name: string, value: unknown, what: string): number | undefined {
+  if (value === undefined || (typeof value === 'number' && !Number.isNaN(value))) return value;
+  throw new MetricsError('ERR_METRICS_OPTION', `${name} must be ${what}, got ${shown(value)}`);
 }

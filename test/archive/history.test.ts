@@ -210,7 +210,7 @@ describe('a history', () => {
   it.each<[HistoryOptions, string]>([
     [{ since: NaN }, 'since must be Unix milliseconds, got NaN'],
     [{ until: NaN }, 'until must be Unix milliseconds, got NaN'],
-    [{ maxLatenessMs: NaN }, 'maxLatenessMs must be a whole number of at least 0, got NaN'],
+    [{ maxLatenessMs: NaN }, 'maxLatenessMs must be milliseconds, got NaN'],
   ])('refuses %o, which is no range', (range, message) => {
     const { archive } = fixture();
     const refusal = expect.objectContaining({ code: 'ERR_METRICS_OPTION', message });
