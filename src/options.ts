@@ -47,6 +47,11 @@ export function shown(value: unknown): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }
 
+/** What was thrown, as text with the reason at its end, whatever it is. */
+export function thrownText(thrown: unknown): string {
+  return textOf(thrown).slice(0, 1000);
+}
+
 function textOf(value: unknown): string {
   try {
     return String(value);

@@ -1,7 +1,7 @@
 import type { DataPoint, MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { AttributesFormatter } from '../attributes.js';
 import { formatNumber } from '../json.js';
-import { shown } from '../options.js';
+import { shown, thrownText } from '../options.js';
 import {
   agentId,
   agentProblem,
@@ -125,7 +125,7 @@ class Converter implements Conversion {
         this.#addPoint(point, shape);
       } catch (error) {
         // attributes may have getters
-        this.#refuse(`a point of ${name} cannot be read: ${shown(error)}`);
+        this.#refuse(`a point of ${name} cannot be read: ${thrownText(error)}`);
       }
     }
   }

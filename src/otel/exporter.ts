@@ -7,7 +7,7 @@ import type {
 } from '@opentelemetry/sdk-metrics';
 import { Reporter } from '../diagnostics.js';
 import { MetricsError } from '../errors.js';
-import { shown } from '../options.js';
+import { thrownText } from '../options.js';
 import { Appender } from '../store/appender.js';
 import { atExit } from '../store/at-exit.js';
 import { shardDirectory } from '../store/directory.js';
@@ -83,7 +83,7 @@ export class ShardMetricExporter implements PushMetricExporter {
     try {
       resultCallback(error === undefined ? { code: SUCCESS } : { code: FAILED, error });
     } catch (thrown) {
-      diagWarn(`the callback of an export threw: ${shown(thrown)}`);
+      diagWarn(`the callback of an export threw: ${thrownText(thrown)}`);
     }
   }
 
@@ -134,7 +134,7 @@ export class ShardMetricExporter implements PushMetricExporter {
       return failure(this.#store.store(metrics));
     } catch (error) {
       // Only what is not a batch of metrics at all gets here.
-      return new MetricsError('ERR_METRICS_RECORD', `the batch cannot be read: ${shown(error)}`, {
+      return new MetricsError('ERR_METRICS_RECORD', `the batch cannot be read: ${thrownText(error)}`, {
         cause: error,
       });
     }

@@ -15,7 +15,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { Reporter } from '../diagnostics.js';
 import { MetricsError } from '../errors.js';
-import { shown } from '../options.js';
+import { thrownText } from '../options.js';
 import { collectNow } from './collect-now.js';
 import { diagWarn } from './diag.js';
 import { drainAtExit } from './drain.js';
@@ -144,7 +144,7 @@ export function startMetrics(options: StartMetricsOptions = {}): MetricsHandle {
       void forceFlush();
       drainAtExit();
     } catch (error) {
-      diagWarn(shown(error));
+      diagWarn(thrownText(error));
     }
   };
   const { flushOnExit = true, flushOnSignal = true } = options;
@@ -201,6 +201,6 @@ async function quietly(action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (error) {
-    diagWarn(shown(error));
+    diagWarn(thrownText(error));
   }
 }

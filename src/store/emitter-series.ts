@@ -108,7 +108,9 @@ function keyOf(metric: unknown, options: EmitOptions): string | undefined {
   const named = agent === undefined || typeof agent === 'string' || typeof agent === 'number';
   const shape = attributes === undefined ? '' : shapeOf(attributes);
   if (!texts || !named || shape === undefined) return undefined;
-  return `${agent === undefined ? '' : '='}${agent ?? ''}\n${metric}\n${type}\n${shape}\n${unit}`;
+  const who = agent === undefined ? '' : `=${agent}`;
+  // What they are is checked where a series is made, so each may have anything in it.
+  return `${who.length},${metric.length},${type.length}\n${who}${metric}${type}${shape}\n${unit}`;
 }
 
 /**
@@ -122,7 +124,7 @@ function shapeOf(attributes: unknown): string | undefined {
     const value = attributes[key];
     if (value === undefined) continue;
     if (!isAttributeValue(value)) return undefined;
-    const text = typeof value === 'object' ? JSON.stringify(value) : `${value}`;
+    const text = typeof value === 'object' ? JSON.stringify(value) : Object.is(value, -0) ? '-0' : `${value}`;
     shape += `${key.length},${text.length}${typeof value === 'string' ? '"' : ':'}${key}${text}`;
   }
   return shape;

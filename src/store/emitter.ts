@@ -2,7 +2,7 @@ import { Reporter } from '../diagnostics.js';
 import { DEFAULT_SHARDS, MAX_SHARDS, readEnvironment } from '../environment.js';
 import { MetricsError } from '../errors.js';
 import { formatNumber } from '../json.js';
-import { integerOption, shown, wordOption } from '../options.js';
+import { integerOption, shown, thrownText, wordOption } from '../options.js';
 import { agentId, agentProblem, formatStart, START_TEXT } from '../record.js';
 import { TimestampFormatter } from '../timestamp.js';
 import { createWriterId, defaultAgent } from '../writer.js';
@@ -102,7 +102,7 @@ export class Emitter {
       return typeof series === 'string' ? this.refuse(series) : this.#record(series, value);
     } catch (error) {
       // Getters and proxies among the options may throw.
-      return this.refuse(shown(error));
+      return this.refuse(thrownText(error));
     }
   }
 
@@ -196,7 +196,7 @@ export class Emitter {
     try {
       series = this.#series.make(metric, { ...options, type });
     } catch (error) {
-      series = shown(error);
+      series = thrownText(error);
     }
     if (typeof series === 'string') {
       this.refuse(series);

@@ -327,6 +327,33 @@ it('throws at nothing that has no text, and refuses an array with holes', () => 
   }
 });
 
+it('takes no name or value for another that reads like it', () => {
+  const directory = temporaryDirectory();
+  const metrics = emitter({ directory });
+  expect(metrics.emit('m', 1, { attributes: { a: 'q\ngauge\n' } })).toBe(true);
+  expect(metrics.emit('m\ngauge\n1,8"aq', 2, { type: 'gauge' })).toBe(false);
+  for (const value of [0, -0, '0', '-0']) {
+    expect(metrics.emit('zero', 1, { attributes: { value } })).toBe(true);
+  }
+  const values = storedLines(directory).flatMap((line) => /"value":("?-?0"?)\}/.exec(line)?.[1] ?? []);
+  expect(values).toEqual(['0', '-0', '"0"', '"-0"']);
+});
+
+it('gives the reason of what was thrown, however long it is', () => {
+  const messages: string[] = [];
+  const metrics = emitter({
+    directory: temporaryDirectory(),
+    onError: ({ message }) => messages.push(message),
+  });
+  const options = {
+    get unit(): string {
+      throw new Error(`${'/a/long/path'.repeat(20)}: the reason`);
+    },
+  };
+  expect(metrics.emit('m', 1, options)).toBe(false);
+  expect(messages).toEqual([expect.stringMatching(/: the reason$/)]);
+});
+
 it('survives a listener that throws, and one that rejects', async () => {
   const rejected = vi.fn();
   process.on('unhandledRejection', rejected);
