@@ -18,13 +18,6 @@ export function integerOption(name: string, value: unknown, fallback: number, bo
   );
 }
 
-/** Reads a time in Unix milliseconds; undefined stays that. */
-export function timeOption(name: string, value: unknown): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && !Number.isNaN(new Date(value).getTime())) return value;
-  throw new MetricsError('ERR_METRICS_OPTION', `${name} must be Unix milliseconds, got ${shown(value)}`);
-}
-
 /** Reads a string option that must be one of a few words, or its default when it is undefined. */
 export function wordOption<T extends string>(
   name: string,

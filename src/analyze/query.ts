@@ -1,5 +1,5 @@
 import { MetricsError } from '../errors.js';
-import { shown, timeOption } from '../options.js';
+import { shown } from '../options.js';
 import { agentId, agentProblem, type MetricRecord } from '../record.js';
 import type { AnalyzeOptions, Ranking } from './options.js';
 import { checkQuantile } from './quantile.js';
@@ -104,6 +104,12 @@ function readQuantiles(asked: readonly number[], rankings: readonly (Ranking | u
   }
   if (all.size > MAX_QUANTILES) refuse(`quantiles must be at most ${MAX_QUANTILES}, got ${all.size}`);
   return [...all];
+}
+
+function timeOption(name: string, time: unknown): number | undefined {
+  if (time === undefined) return undefined;
+  if (typeof time === 'number' && !Number.isNaN(new Date(time).getTime())) return time;
+  return refuse(`${name} must be Unix milliseconds, got ${shown(time)}`);
 }
 
 function wholeNumber(name: string, value: unknown, least: number): number {
