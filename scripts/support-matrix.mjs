@@ -147,7 +147,7 @@ function report() {
     const texts = widths.map((width, column) => (line[column] ?? '-').padEnd(width));
     process.stdout.write(`${texts.join('  ').trimEnd()}\n`);
   }
-  for (const error of results.flatMap(({ errors }) => errors)) process.stdout.write(`\n${error}\n`);
+  for (const error of results.flatMap(({ errors }) => errors)) process.stdout.write(`\nFAILED ${error}\n`);
   const failed = results.reduce((sum, { errors }) => sum + errors.length, 0);
   const passed = results.reduce((sum, row) => sum + row.cells.filter((cell) => cell !== 'FAILED').length, 0);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
