@@ -1,9 +1,10 @@
-import { closeSync, type Stats, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, type Stats, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { MetricsError } from '../errors.js';
 import { openForAppend, type ShardDirectory, standing } from './directory.js';
 import { Headroom } from './headroom.js';
 import { type FileLock, loadLock } from './lock.js';
+import { inOnePiece } from './one-piece.js';
 import { liveName } from './shard.js';
 
 /**
@@ -31,11 +32,13 @@ interface OpenFile {
   lookedAt: number;
 }
 
+const NEWLINE = 0x0a;
 /** How long a file that cannot be opened is left alone, so that a broken setup costs the agent next to nothing. */
 const RETRY_OPEN_MS = 1000;
 
 /**
- * Appends whole lines to live shard files, one write(2) each, and never waits for anybody.
+ * Appends whole lines to live shard files, and never waits for anybody. What is appended at once is one write(2), but
+ * where the file system is nearly full: then it is one a line.
  *
  * @remarks
  * Appenders share the lock, since writes with O_APPEND do not mix; only a sealer takes it alone, on a file that it has
@@ -142,7 +145,7 @@ export class Appender {
       if (locked === undefined) this.#unlocked += 1;
       const bytes = Buffer.byteLength(lines);
       if (!this.#headroom.allows(bytes, now)) return this.#full(0);
-      const stored = this.#write(file.fd, lines);
+      const stored = this.#headroom.scarce ? this.#writeLines(file.fd, lines) : this.#write(file.fd, lines);
       // Node reports a full file system as a short count.
       if (stored < bytes) return this.#full(stored);
       this.#refusal = undefined;
@@ -158,6 +161,21 @@ export class Appender {
   /** Closes the files. What is appended later opens them again. */
   close(): void {
     for (const [shard, file] of this.#files) this.#forget(shard, file);
+  }
+
+  /** Writes line by line, up to the first that is not whole: of what follows it, nothing is stored. */
+  #writeLines(fd: number, lines: string | Buffer): number {
+    const bytes = Buffer.from(lines);
+    let done = 0;
+    for (let end; done < bytes.length; done = end) {
+      end = bytes.indexOf(NEWLINE, done) + 1 || bytes.length;
+      const line = bytes.subarray(done, end);
+      const from = fstatSync(fd).size;
+      const stored = this.#write(fd, line);
+      if (stored < line.length) return done + stored;
+      if (!inOnePiece(fd, from, line)) return done;
+    }
+    return done;
   }
 
   #full(stored: number): number {

@@ -3,6 +3,8 @@ import { statfsSync } from 'node:fs';
 const MEBIBYTE = 1024 * 1024;
 /** How long a look at the file system counts. */
 const FRESH_MS = 1000;
+/** With less than this the end may come between a look and a write: 16 MiB a second are not unheard of. */
+const SCARCE = 16 * MEBIBYTE;
 /** One writer uses no more than this part of what was free before it looks again: there are others. */
 const SHARE = 1 / 64;
 
@@ -18,9 +20,15 @@ export class Headroom {
   readonly #path: string;
   #budget = 0;
   #freshUntil = 0;
+  #scarce = false;
 
   constructor(path: string) {
     this.#path = path;
+  }
+
+  /** Whether so little was free at the last look that a write may meet the end of the file system. */
+  get scarce(): boolean {
+    return this.#scarce;
   }
 
   /**
@@ -32,6 +40,7 @@ export class Headroom {
   allows(bytes: number, now: number): boolean {
     if (bytes > this.#budget || now >= this.#freshUntil) {
       const spare = this.#spare();
+      this.#scarce = spare < SCARCE;
       if (bytes > spare) {
         this.#budget = 0;
         return false;

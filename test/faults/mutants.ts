@@ -117,6 +117,13 @@ export const MUTANTS = {
       replace: 'if (stored < bytes) return bytes;',
     },
   ],
+  'a line in two pieces counts': [
+    {
+      file: 'src/store/appender.ts',
+      find: 'if (!inOnePiece(fd, from, line)) return done;',
+      replace: 'inOnePiece(fd, from, line);',
+    },
+  ],
   'uncounted refusal': [
     {
       file: 'src/store/emitter.ts',

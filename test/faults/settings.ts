@@ -29,11 +29,11 @@ export const NO_LOCK: Patch = {
   replace: `createRequire(import.meta.url)('fs-ext/not-built')`,
 };
 
-/** Writers do not look how full the file system is. */
+/** Writers do not leave the last of the file system alone. */
 export const NO_HEADROOM: Patch = {
   file: 'src/store/headroom.ts',
-  find: 'allows(bytes: number, now: number): boolean {',
-  replace: 'allows(bytes: number, now: number): boolean {\n    if (bytes > 0) return true;',
+  find: 'if (bytes > spare) {',
+  replace: 'if (bytes < 0) {',
 };
 
 /** Whether fs-ext was built. */

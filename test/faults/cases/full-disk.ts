@@ -1,21 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Context, type FaultCase, type Outcome, skipped } from '../case.js';
+import { mountProblem, unshare } from '../namespace.js';
 import { runProgram } from '../program.js';
 import { hasLock, NO_HEADROOM, SHORT_RECHECK } from '../settings.js';
-
-/** A namespace of its own, so that the file system is gone with the processes; who is not root becomes it therein. */
-function unshare(): readonly string[] {
-  return process.geteuid?.() === 0 ? ['unshare', '-m'] : ['unshare', '-rm'];
-}
-
-function cannotMount(directory: string): string | undefined {
-  const [command = '', ...args] = unshare();
-  const mount = ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'cfn-faults', directory];
-  const { status, stderr, error } = spawnSync(command, [...args, ...mount], { encoding: 'utf8' });
-  return status === 0 ? undefined : `no tmpfs can be mounted (${error?.message ?? stderr.trim()})`;
-}
 
 async function run(context: Context): Promise<Outcome> {
   const folder = (name: string): string => {
@@ -24,7 +12,7 @@ async function run(context: Context): Promise<Outcome> {
     return path;
   };
   const shards = folder('shards');
-  const problem = hasLock() ? cannotMount(shards) : 'fs-ext is not built for this Node';
+  const problem = hasLock() ? mountProblem(shards) : 'fs-ext is not built for this Node';
   if (problem !== undefined) return skipped(problem);
   const archive = folder('archive');
   const acknowledgements = folder('acknowledgements');

@@ -1,5 +1,6 @@
 import { bursts } from './bursts.js';
 import { fullDisk } from './full-disk.js';
+import { splitWrite } from './split-write.js';
 import { writersAndSealers } from './writers-and-sealers.js';
 import type { FaultCase } from '../case.js';
 import { tailModel } from './tail-model.js';
@@ -21,6 +22,7 @@ export const CASES: readonly FaultCase[] = [
   users,
   writersAndSealers,
   fullDisk,
+  splitWrite,
   bursts,
   clock,
   identities,
