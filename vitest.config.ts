@@ -5,11 +5,12 @@ export default defineConfig({
   plugins: [viteWorkerScript()],
   test: {
     include: ['test/**/*.test.ts'],
-    // real files and real child processes: on a loaded two-core machine a Node start takes a second
-    testTimeout: 20_000,
+    // real files and real child processes: on a loaded two-core machine a Node start takes seconds
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
     // most of them wait for others: one less than there are processors, as it would be, leaves a small machine idle
     maxWorkers: '100%',
-    hookTimeout: 20_000,
+    hookTimeout: 60_000,
     unstubEnvs: true,
     restoreMocks: true,
     coverage: { include: ['src/**/*.ts'], reportsDirectory: 'coverage' },

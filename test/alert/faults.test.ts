@@ -2,9 +2,9 @@ import { expect, it } from 'vitest';
 import { hang, receiver, reset, status } from './channels/receiver.js';
 import { NOON, setup } from './support.js';
 
-const rules = (url: string): string => `
+const rules = (url: string, timeoutMs = 10_000): string => `
 defaults: false
-channels: { ops: { type: webhook, url: '${url}', timeoutMs: 200 } }
+channels: { ops: { type: webhook, url: '${url}', timeoutMs: ${timeoutMs} } }
 rules: [{ name: Load, metric: load, statistic: last, window: 30s, above: 70, groupBy: [agent], repeatInterval: 1h }]
 `;
 
@@ -23,7 +23,9 @@ it.each([
   async (_, fault, leastMs) => {
     let answer = fault;
     const { url, received } = await receiver((...args) => answer(...args));
-    const { open, emit, clock, events } = await setup(rules(url), { channels: undefined });
+    const { open, emit, clock, events } = await setup(rules(url, fault === hang ? 1000 : undefined), {
+      channels: undefined,
+    });
     const alerter = await open();
     emit({ value: 71 });
     expect(await alerter.round()).toBe(false);

@@ -15,6 +15,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { contents, DAY_MS, line, names, NOON, setup } from './support.js';
+import { WAIT } from '../support/wait.js';
 
 describe('a seal that a killed archiver has begun', () => {
   it('is ended, however the two names of the file are listed, and what is appended meanwhile is archived', async () => {
@@ -475,13 +476,16 @@ describe('an archiver', () => {
     live(0, line(1));
     const archiver = open();
     const running = archiver.run(stop.signal);
-    await vi.waitFor(() => expect(contents(archive)).toEqual({ 'cfn-metrics-0.jsonl': line(1) }));
+    await vi.waitFor(() => expect(contents(archive)).toEqual({ 'cfn-metrics-0.jsonl': line(1) }), WAIT);
     live(0, line(2));
     archiver.requestSync();
-    await vi.waitFor(() => expect(contents(archive)).toEqual({ 'cfn-metrics-0.jsonl': line(1) + line(2) }));
+    await vi.waitFor(
+      () => expect(contents(archive)).toEqual({ 'cfn-metrics-0.jsonl': line(1) + line(2) }),
+      WAIT,
+    );
     archiver.requestRotation();
     const sealed = 'cfn-metrics-20261121-0.jsonl';
-    await vi.waitFor(() => expect(existsSync(join(archive, `${sealed}.gz`))).toBe(true));
+    await vi.waitFor(() => expect(existsSync(join(archive, `${sealed}.gz`))).toBe(true), WAIT);
     live(0, line(3));
     stop.abort();
     await running;

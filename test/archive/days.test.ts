@@ -202,7 +202,7 @@ it('keeps no more than it may have, and then the newest', async () => {
   }
   const { times } = await recordsIn(archive);
   expect(times).toBe(1);
-}, 60_000);
+}, 180_000);
 
 it('keeps no more in RAM than it may, nothing for longer, and loses nothing', async () => {
   const maxHotBytes = 150_000;
@@ -227,4 +227,4 @@ it('keeps no more in RAM than it may, nothing for longer, and loses nothing', as
     if (day > 0) expect(byTime.map(({ name }) => name).join()).toContain(dayBefore(1, date));
   }
   expect(await recordsIn(archive)).toEqual({ records: days * PARTS * AGENTS, times: 1 });
-}, 60_000);
+}, 180_000);

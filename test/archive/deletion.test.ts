@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ArchivedSegment, ArchiverOptions } from '../../src/archive/index.js';
 import { line, names, setup } from './support.js';
+import { WAIT } from '../support/wait.js';
 
-const WAIT = { timeout: 15_000, interval: 30 };
 const OLD = 'cfn-metrics-20260101-0.jsonl';
 
 /** An archive with a segment whose time is over. */
@@ -57,13 +57,13 @@ describe('a hook before a deletion that takes long', () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const { asked, beforeDelete, answer } = slowHook();
-    const { open, path, events } = withExpired({ beforeDelete, beforeDeleteTimeoutMs: 200 });
+    const { open, path, events } = withExpired({ beforeDelete, beforeDeleteTimeoutMs: 2000 });
     const archiver = open();
     await archiver.once();
     expect(events.at(-1)).toMatchObject({
       ...{ type: 'error', retryMs: 60_000 },
       error: {
-        message: `${OLD} is not deleted, because beforeDelete failed: it took longer than 0.2 s, and was ended`,
+        message: `${OLD} is not deleted, because beforeDelete failed: it took longer than 2 s, and was ended`,
       },
     });
     expect(archiver.status.errors).toBe(1);

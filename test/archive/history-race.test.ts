@@ -10,9 +10,9 @@ import { liveName } from '../../src/store/shard.js';
 import { cleanEnvironment } from '../cli/run.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { names } from './support.js';
+import { WAIT } from '../support/wait.js';
 
 const SHARDS = 4;
-const WAIT = { timeout: 30_000, interval: 50 };
 
 /** The built library; `npm test` builds before. */
 const LIBRARY = new URL('../../dist/archive/index.js', import.meta.url).href;
@@ -107,4 +107,4 @@ it('each record comes once and in order, while an archiver seals, copies, compre
   await once(child, 'exit');
   expect(await byShard({ directory, archive }, true)).toEqual(all);
   expect(await byShard({ directory: [], archive }, false)).toEqual(all);
-}, 90_000);
+}, 180_000);

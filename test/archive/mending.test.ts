@@ -4,8 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import type { ArchivedSegment, ArchiverOptions } from '../../src/archive/index.js';
 import { line, names, setup } from './support.js';
-
-const WAIT = { timeout: 15_000, interval: 30 };
+import { WAIT } from '../support/wait.js';
 
 /** An archive with three segments of a day without entries, of which the first is cut off. */
 function withDamaged(date: string, options: Partial<ArchiverOptions> = {}) {

@@ -18,6 +18,7 @@ import { GzipMember } from '../../src/archive/gzip.js';
 import { Thread } from '../../src/archive/thread.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { line } from './support.js';
+import { WAIT } from '../support/wait.js';
 
 function setup() {
   const directory = temporaryDirectory();
@@ -119,12 +120,12 @@ describe('the thread that compresses', () => {
       const { thread, write } = setup();
       const before = niceValues();
       const packing = thread.pack(write(lines(100_000)));
-      await vi.waitFor(() => expect(niceValues()).toContain(10));
+      await vi.waitFor(() => expect(niceValues()).toContain(10), WAIT);
       expect(niceValues().filter((nice) => nice === getPriority()).length).toBeGreaterThanOrEqual(
         before.length,
       );
       await packing;
-      await vi.waitFor(() => expect(niceValues()).not.toContain(10), { timeout: 10_000 });
+      await vi.waitFor(() => expect(niceValues()).not.toContain(10), WAIT);
     },
   );
 
@@ -150,7 +151,10 @@ describe('the thread that compresses', () => {
     const stop = new AbortController();
     const size = statSync(to).size;
     const packing = thread.pack(job, stop.signal);
-    await vi.waitFor(() => expect(existsSync(to) && statSync(to).size > size).toBe(true), { interval: 1 });
+    await vi.waitFor(() => expect(existsSync(to) && statSync(to).size > size).toBe(true), {
+      ...WAIT,
+      interval: 1,
+    });
     stop.abort();
     await expect(packing).rejects.toThrow('aborted');
     if (getPriority() < 10) expect(niceValues()).not.toContain(10);

@@ -6,8 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { asUser, CLI, cleanEnvironment, mayChangeUser, OTHER_USER } from '../cli/run.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { contents, line, names, setup } from './support.js';
-
-const WAIT = { timeout: 15_000, interval: 30 };
+import { WAIT } from '../support/wait.js';
 
 function mount(...args: string[]): boolean {
   return spawnSync('mount', args, { stdio: 'ignore' }).status === 0;

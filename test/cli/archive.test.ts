@@ -10,8 +10,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { contents, names } from '../archive/support.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { CLI, cleanEnvironment, cli, store } from './run.js';
+import { WAIT } from '../support/wait.js';
 
-const WAIT = { timeout: 15_000, interval: 30 };
 const LIBRARY = fileURLToPath(new URL('../../src/shell/cfn-metrics.sh', import.meta.url));
 
 function setup() {
@@ -121,7 +121,7 @@ describe('archive, the daemon', () => {
       );
       expect(names(archive).filter((name) => name.endsWith('-1.jsonl.gz'))).toHaveLength(2);
       // Who was killed is gone a moment later.
-      await vi.waitFor(() => expect(pids().filter(runs)).toEqual([]), { timeout: 1000, interval: 10 });
+      await vi.waitFor(() => expect(pids().filter(runs)).toEqual([]), WAIT);
       expect(existsSync(old)).toBe(true);
     });
 
@@ -135,7 +135,7 @@ describe('archive, the daemon', () => {
       child.kill('SIGTERM');
       expect(await ended).toEqual([mode.length, null]);
       // Who was killed is gone a moment later.
-      await vi.waitFor(() => expect(pids().filter(runs)).toEqual([]), { timeout: 1000, interval: 10 });
+      await vi.waitFor(() => expect(pids().filter(runs)).toEqual([]), WAIT);
       expect(existsSync(old)).toBe(true);
     });
   });
@@ -479,7 +479,7 @@ describe('the functions of bash', () => {
     const env = cleanEnvironment({
       ...{ CFN_METRICS_DIR: directory, CFN_METRICS_ARCHIVE_DIR: archive, CFN_METRICS_CLI: CLI },
     });
-    const { status } = spawnSync('bash', ['-c', script], { env, timeout: 15_000 });
+    const { status } = spawnSync('bash', ['-c', script], { env, timeout: 45_000 });
     expect(status).toBe(0);
     expect(Object.keys(contents(archive))).toEqual([expect.stringMatching(/^cfn-metrics-\d{8}-1\.jsonl$/)]);
   });

@@ -21,7 +21,7 @@ function check(
     const child = execFile(
       process.execPath,
       [CLI, 'forward', '--check', '--to', to, ...state, ...args],
-      { cwd, timeout: 15_000, env: cleanEnvironment({ CFN_METRICS_DIR: cwd, ...env }) },
+      { cwd, timeout: 45_000, env: cleanEnvironment({ CFN_METRICS_DIR: cwd, ...env }) },
       (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
     );
   });

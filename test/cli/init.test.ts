@@ -134,7 +134,7 @@ describe.skipIf(!root)('several users', () => {
     const { status, stdout, stderr } = spawnSync(
       'setpriv',
       [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...command],
-      { encoding: 'utf8', cwd: home, env: cleanEnvironment({ CFN_METRICS_DIR: directory }), timeout: 15_000 },
+      { encoding: 'utf8', cwd: home, env: cleanEnvironment({ CFN_METRICS_DIR: directory }), timeout: 45_000 },
     );
     return { status, stdout, stderr };
   }

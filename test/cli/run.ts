@@ -34,7 +34,7 @@ export function cli(args: readonly string[], { env, cwd }: RunOptions = {}): Out
     encoding: 'utf8',
     env: cleanEnvironment(env),
     cwd,
-    timeout: 15_000,
+    timeout: 45_000,
   });
   return { status, stdout, stderr };
 }
@@ -46,7 +46,7 @@ export function shell(line: string, { env, cwd }: RunOptions = {}): Outcome {
     encoding: 'utf8',
     env: cleanEnvironment(env),
     cwd,
-    timeout: 15_000,
+    timeout: 45_000,
   });
   return { status, stdout, stderr };
 }

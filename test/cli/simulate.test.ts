@@ -254,7 +254,7 @@ describe('what goes wrong in a simulation', () => {
     expect(child.exitCode).toBe(1);
     expect(output()).toMatch(/\nFAILED: 1 of \d+ messages were not acknowledged\n/);
     expect(agentsIn(directory)).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it('agents end with a coordinator that is killed', async () => {
     const directory = temporaryDirectory();

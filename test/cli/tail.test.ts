@@ -6,8 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { temporaryDirectory } from '../support/directory.js';
 import { CLI, cleanEnvironment, startCli, store } from './run.js';
-
-const WAIT = { timeout: 15_000, interval: 50 };
+import { WAIT } from '../support/wait.js';
 
 /** A tail that has begun: it shows what is stored from now on. */
 async function tailing(directory: string, ...args: string[]): Promise<ReturnType<typeof startCli>> {
@@ -148,7 +147,7 @@ describe('tail', () => {
         last = usage();
         expect(last.ticks - before.ticks).toBeLessThanOrEqual(1);
       },
-      { timeout: 15_000, interval: 500 },
+      { ...WAIT, interval: 500 },
     );
     expect(last.mebibytes).toBeLessThan(200);
     child.kill('SIGTERM');

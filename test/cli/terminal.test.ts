@@ -12,7 +12,7 @@ function onTerminal(args: string, env: Readonly<Record<string, string>> = {}, co
     encoding: 'utf8',
     env: cleanEnvironment({ TERM: 'xterm', ...env }),
     input: '',
-    timeout: 15_000,
+    timeout: 45_000,
   });
   return stdout.replaceAll('\r\n', '\n');
 }

@@ -12,8 +12,8 @@ import { temporaryDirectory } from '../support/directory.js';
 import type { CompanionStatus } from '../../src/cli/up/companion.js';
 import { backoffMs, failuresInRow } from '../../src/cli/up/backoff.js';
 import { CLI, cleanEnvironment, cli, store } from './run.js';
+import { WAIT } from '../support/wait.js';
 
-const WAIT = { timeout: 18_000, interval: 50 };
 const NAMES = ['analyzer', 'alerter', 'archiver', 'prometheus'] as const;
 type Name = (typeof NAMES)[number];
 

@@ -128,7 +128,7 @@ describe('a directory', () => {
     chmodSync(directory, 0o700);
     for (const command of [['tail'], ['serve', '--answers'], ['alert'], ['analyze']]) {
       const { status, stderr } = spawnSync('setpriv', asUser([CLI, ...command, '--dir', directory]), {
-        ...{ encoding: 'utf8', env: cleanEnvironment(), timeout: 15_000 },
+        ...{ encoding: 'utf8', env: cleanEnvironment(), timeout: 45_000 },
       });
       expect({ command, status, stderr }).toEqual({
         ...{ command, status: 1 },

@@ -219,7 +219,7 @@ describe('cfn-metrics watch', () => {
       let output = '';
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
       const seen = (text: string): Promise<void> =>
-        expect.poll(() => stripVTControlCharacters(output), { timeout: 15_000 }).toContain(text);
+        expect.poll(() => stripVTControlCharacters(output), { timeout: 45_000 }).toContain(text);
       try {
         await seen('first_ms');
         store(directory, 1, [{ metric: 'second_ms', value: 8, unit: 'ms' }]);

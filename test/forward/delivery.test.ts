@@ -33,7 +33,7 @@ describe('what fails is sent again, the same and in its order, until it is accep
     const { store, forwarder, receiver } = await setup('delta', { points: 2 });
     receiver.troubles.push(...troubles);
     store(1, ...counts(4), ...counts(4, T + 10_000));
-    const made = forwarder({ timeoutMs: 300 });
+    const made = forwarder({ timeoutMs: troubles.includes(hang) ? 1000 : 10_000 });
     expect(await made.once()).toBe(true);
     expect(made.stats).toMatchObject({ retries: troubles.length, deadLettered: 0, points: 8, requests: 4 });
     const [first] = receiver.requests;
@@ -98,7 +98,7 @@ describe('what fails is sent again, the same and in its order, until it is accep
     const { store, forwarder, receiver } = await setup();
     receiver.troubles.push(endless);
     store(1, ...counts(1));
-    const made = forwarder({ timeoutMs: 200, resendMs: 1e9 });
+    const made = forwarder({ timeoutMs: 2000, resendMs: 1e9 });
     expect(await made.once()).toBe(true);
     expect(made.stats).toMatchObject({ retries: 0, points: 1 });
   });

@@ -64,7 +64,7 @@ describe.each(Object.keys(setups))('%s', (name) => {
     const directory = temporaryDirectory();
     const events: ForwardEvent[] = [];
     const forwarder = createForwarder({
-      ...{ backend, directory, state: temporaryDirectory(), maxBackoffMs: 20, timeoutMs: 300 },
+      ...{ backend, directory, state: temporaryDirectory(), maxBackoffMs: 20, timeoutMs: 2000 },
       onEvent: (event) => events.push(event),
     });
     for (let agent = 1; agent <= AGENTS; agent += 1) {

@@ -10,6 +10,7 @@ import type { MetricRecord } from '../../src/record.js';
 import { readRecords } from '../../src/store/reader.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { answer, Receiver, setup, type Trouble } from './support.js';
+import { WAIT } from '../support/wait.js';
 
 const T = Date.parse('2026-11-21T10:00:00.000Z');
 /** Nothing is told again just because time has passed. */
@@ -313,7 +314,7 @@ describe('how far it is behind', () => {
         const stop = new AbortController();
         const running = made.run({ signal: stop.signal, flushMs: 0 });
         onTestFinished(() => stop.abort());
-        await vi.waitFor(() => expect(made.stats.retries).toBe(1));
+        await vi.waitFor(() => expect(made.stats.retries).toBe(1), WAIT);
         expect(made.stats).toMatchObject({ lagMs: 'raw' in options ? 89_000 : 80_000, points: 0 });
         stop.abort();
         expect(await running).toBe(false);
@@ -333,12 +334,12 @@ describe('how far it is behind', () => {
     const stop = new AbortController();
     const running = made.run({ signal: stop.signal, flushMs: 0 });
     onTestFinished(() => stop.abort());
-    await vi.waitFor(() => expect(made.stats.lagMs).toBe(0));
+    await vi.waitFor(() => expect(made.stats.lagMs).toBe(0), WAIT);
     now = T + 7000;
     expect(made.stats.lagMs).toBe(7000);
     store(1, { time: now });
     now = T + 12_000;
-    await vi.waitFor(() => expect(made.stats).toMatchObject({ points: 1, lagMs: 2000 }));
+    await vi.waitFor(() => expect(made.stats).toMatchObject({ points: 1, lagMs: 2000 }), WAIT);
     stop.abort();
     await running;
   });
@@ -354,7 +355,7 @@ describe('how far it is behind', () => {
     const lag = { metric: 'cfn.forward.lag_seconds', value: 80, attributes: { backend: 'test' } };
     await vi.waitFor(
       () => expect([...readRecords({ directory })]).toContainEqual(expect.objectContaining(lag)),
-      15_000,
+      WAIT,
     );
     stop.abort();
     await running;

@@ -7,6 +7,7 @@ import type { MetricRecord } from '../../src/record.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { storedLines } from '../support/files.js';
 import { batchOf, exported, gaugeOf, hrTime, points, provide, resources } from './support.js';
+import { WAIT } from '../support/wait.js';
 
 // What the SDK exported it forgets, whatever became of it: each of these lost points somewhere once.
 
@@ -208,7 +209,7 @@ it('waits for a directory that is missing, and stores everything once it is ther
       await exporter.forceFlush();
       expect(sum(directory, 'jobs')).toBe(3);
     },
-    { timeout: 5000, interval: 100 },
+    { ...WAIT, interval: 100 },
   );
   expect(resources(directory)).toHaveLength(1);
 });

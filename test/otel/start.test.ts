@@ -7,6 +7,7 @@ import { collectNow } from '../../src/otel/collect-now.js';
 import { ShardMetricExporter, startMetrics, type StartMetricsOptions } from '../../src/otel/index.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { points, provide, resources } from './support.js';
+import { WAIT } from '../support/wait.js';
 
 afterEach(() => metrics.disable());
 
@@ -34,7 +35,7 @@ describe('startMetrics', () => {
   it('exports by itself at the interval', async () => {
     const { directory, getMeter } = setup({ intervalMs: 20 });
     getMeter('test').createCounter('jobs').add(1);
-    await vi.waitFor(() => expect(points(directory)).toHaveLength(1), { timeout: 5000 });
+    await vi.waitFor(() => expect(points(directory)).toHaveLength(1), WAIT);
   });
 
   it('takes interval and timeout from the environment, the timeout never longer', async () => {
@@ -42,7 +43,7 @@ describe('startMetrics', () => {
     vi.stubEnv('OTEL_METRIC_EXPORT_TIMEOUT', '60000');
     const { directory, getMeter, onError } = setup();
     getMeter('test').createCounter('jobs').add(1);
-    await vi.waitFor(() => expect(points(directory)).toHaveLength(1), { timeout: 5000 });
+    await vi.waitFor(() => expect(points(directory)).toHaveLength(1), WAIT);
     expect(onError).not.toHaveBeenCalled();
   });
 

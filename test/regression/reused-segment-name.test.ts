@@ -4,6 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { formatRecord } from '../../src/record.js';
 import { Sealer } from '../../src/store/seal.js';
 import { temporaryDirectory } from '../support/directory.js';
+import { WAIT } from '../support/wait.js';
 
 const SEGMENT = 'cfn-metrics-20261121-0.jsonl';
 
@@ -25,12 +26,12 @@ it('a segment that got the name of a deleted one of the same size was finished a
   const { directory, live, line, sealer } = setup();
   writeFileSync(live, line);
   expect(await sealer.seal(0)).toBe(SEGMENT);
-  await vi.waitFor(() => expect(sealer.finished()).toEqual([SEGMENT]));
+  await vi.waitFor(() => expect(sealer.finished()).toEqual([SEGMENT]), WAIT);
   rmSync(join(directory, SEGMENT));
   writeFileSync(live, line);
   expect(await sealer.seal(0)).toBe(SEGMENT);
   expect(sealer.finished()).toEqual([]);
-  await vi.waitFor(() => expect(sealer.finished()).toEqual([SEGMENT]));
+  await vi.waitFor(() => expect(sealer.finished()).toEqual([SEGMENT]), WAIT);
 });
 
 it('a file that still has its live name, since its sealer was killed, was finished', async () => {
@@ -42,8 +43,8 @@ it('a file that still has its live name, since its sealer was killed, was finish
   await vi.waitFor(() => {
     for (const name of sealer.finished()) seen.add(name);
     expect(performance.now() - startedAt).toBeGreaterThan(150);
-  });
+  }, WAIT);
   expect([...seen]).toEqual([]);
   expect(await sealer.seal(0)).toBe(SEGMENT);
-  await vi.waitFor(() => expect(sealer.finished()).toEqual([SEGMENT]));
+  await vi.waitFor(() => expect(sealer.finished()).toEqual([SEGMENT]), WAIT);
 });

@@ -8,6 +8,7 @@ import { createEmitter, type Emitter } from '../../src/store/emitter.js';
 import type { EmitterOptions } from '../../src/store/emitter-options.js';
 import { temporaryDirectory } from '../support/directory.js';
 import { storedLines, storedRecords } from '../support/files.js';
+import { WAIT } from '../support/wait.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const built = new URL('../../dist/index.js', import.meta.url).href;
@@ -402,7 +403,7 @@ describe('batched', () => {
     expect(metrics.stats()).toMatchObject({ stored: 0, queued: 5 });
     await vi.waitFor(() => {
       expect(storedRecords(directory).map(({ value }) => value)).toEqual([0, 1, 2, 3, 4]);
-    });
+    }, WAIT);
     expect(metrics.stats()).toMatchObject({ stored: 5, queued: 0 });
   });
 

@@ -109,7 +109,7 @@ describe('of several', () => {
     ];
     const all = [good, ...others];
     const urls = all.map(({ url }) => url);
-    expect(await channel(urls, { timeoutMs: 200 }).send(notification(), unhurried())).toEqual({
+    expect(await channel(urls, { timeoutMs: 1000 }).send(notification(), unhurried())).toEqual({
       outcome: 'sent',
     });
     for (const { received } of all) expect(received[0]?.body).toBe(good.received[0]?.body);

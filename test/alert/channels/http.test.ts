@@ -98,8 +98,8 @@ describe('one attempt of a POST', () => {
   });
 
   it('gives up on a receiver that never answers', async () => {
-    const { delivery, received, url } = await attempt(hang, { timeoutMs: 150 });
-    expect(delivery).toEqual({ outcome: 'retry', reason: `${url}: no answer within 150 ms` });
+    const { delivery, received, url } = await attempt(hang, { timeoutMs: 1000 });
+    expect(delivery).toEqual({ outcome: 'retry', reason: `${url}: no answer within 1000 ms` });
     expect(received.map(({ body }) => body)).toEqual([BODY]);
   });
 
@@ -121,7 +121,7 @@ describe('one attempt of a POST', () => {
     const answer = drip((_response, request) =>
       request.socket.write('HTTP/1.1 400 Bad Request\r\ncontent-length: 1000000\r\n\r\nno such thing '),
     );
-    const { delivery, url } = await attempt(answer, { timeoutMs: 200 });
+    const { delivery, url } = await attempt(answer, { timeoutMs: 1500 });
     expect(delivery.outcome).toBe('refused');
     expect('reason' in delivery && delivery.reason).toMatch(
       new RegExp(`^${url} answered 400: no such thing x*$`),
