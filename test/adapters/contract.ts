@@ -133,10 +133,10 @@ export function itKeepsTheContract({ start, nameOf }: AdapterContract): void {
     });
 
     it('the gauge of a dead agent is no more, its counters are', async () => {
-      const { deliver, settings } = await run({ gaugeMaxAgeMs: 300 });
+      const { deliver, settings } = await run({ gaugeMaxAgeMs: 2000 });
       store(settings.directory, { metric: 'mb' }, count(5));
       expect(valuesOf(await deliver(), nameOf('mb', 'gauge'))).toEqual({ 'agent-1': 1 });
-      await delay(350);
+      await delay(2050);
       const series = await deliver();
       expect(valuesOf(series, nameOf('mb', 'gauge'))).toEqual({});
       expect(valuesOf(series, nameOf('tasks', 'counter'))).toEqual({ 'agent-1': 5 });

@@ -59,7 +59,7 @@ describe('what fails is sent again, the same and in its order, until it is accep
         },
       ),
     });
-    expect(await made.once({ signal: AbortSignal.abort(), flushMs: 200 })).toBe(false);
+    expect(await made.once({ signal: AbortSignal.abort(), flushMs: 1000 })).toBe(false);
     expect(made.stats).toMatchObject({ points: 0, waiting: 1 });
     expect(events.some((event) => event.type === 'retry' && event.reason.includes('127.0.0.1:9'))).toBe(true);
     await made.close();

@@ -180,7 +180,7 @@ describe('on a signal the last values are stored, and it does what it would have
     expect(metricsOf(slow.directory)).toContain('slow');
     const stuck = await compare('wait-stuck', { kill: 'SIGTERM' });
     expect(total(stuck.directory, 'jobs')).toBe(5);
-    expect(stuck.ended.elapsedMs).toBeLessThan(8000);
+    expect(stuck.ended.elapsedMs).toBeLessThan(30_000);
   });
 });
 

@@ -103,7 +103,7 @@ describe('counters', () => {
 describe('gauges', () => {
   it('gives the last value while it is not too old; counters stay', async () => {
     const directory = temporaryDirectory();
-    const producer = produce({ directory, gaugeMaxAgeMs: 200 });
+    const producer = produce({ directory, gaugeMaxAgeMs: 2000 });
     store(
       directory,
       { metric: 'mb', value: 1 },
@@ -113,7 +113,7 @@ describe('gauges', () => {
     store(directory, { metric: 'mb', value: 9, time: Date.now() - 1000 });
     const fresh = await producer.collect();
     expect(valuesOf(fresh, 'mb')).toEqual({ 'agent-1': 2 });
-    await delay(250);
+    await delay(2050);
     const later = await producer.collect();
     expect(metricNamed(later, 'mb')).toBeUndefined();
     expect(valuesOf(later, 'n')).toEqual({ 'agent-1': 1 });

@@ -88,7 +88,7 @@ describe('a sealer', () => {
   });
 
   it('keeps the old file locked while appenders find the new one', async () => {
-    const { directory, live, sealer } = setup({ holdMs: 300 });
+    const { directory, live, sealer } = setup({ holdMs: 2000 });
     const appender = new Appender({ directory: { path: directory, explicit: true }, recheckMs: 3_600_000 });
     appender.append(0, line(1));
     const sealing = sealer.seal(0);
