@@ -224,6 +224,22 @@ describe('cfn-emit --time', () => {
     expect(codes).toEqual(Array.from({ length: 10 }, () => ({ exit_code: `${status}` })));
   });
 
+  it('hands on what comes before it could know of the command', () => {
+    const directory = temporaryDirectory();
+    // On one processor the command is at work before this shell goes on, four times in ten.
+    const script = `
+      cpu=$(sed -n 's/^Cpus_allowed_list:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/self/status)
+      for i in {1..25}; do
+        taskset -c "$cpu" "$EMIT" --time 42 step_ms -- sh -c '
+          trap "exit 7" TERM; kill -TERM "$PPID"; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1; done' || echo "$?"
+      done`;
+    const result = bash(script, { env: { CFN_METRICS_DIR: directory, EMIT } });
+    expect(result).toEqual({ status: 0, stdout: '7\n'.repeat(25), stderr: '' });
+    expect(storedRecords(directory).map(({ attributes }) => attributes)).toEqual(
+      Array.from({ length: 25 }, () => ({ exit_code: '7' })),
+    );
+  });
+
   it.each([
     [['42', 'step_ms'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
     [['42', '--', 'touch', 'X'], '--time needs AGENT METRIC [key=value ...] -- COMMAND'],
