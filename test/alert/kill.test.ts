@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { cleanEnvironment, CLI, store } from '../cli/run.js';
 import { temporaryDirectory } from '../support/directory.js';
@@ -43,6 +44,9 @@ it(`loses no alert when it is killed ${KILLS} times, and repeats only what a kil
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => void server.close());
+  const connections = promisify((callback: (error: Error | null, count: number) => void) => {
+    server.getConnections(callback);
+  });
   const { port } = server.address() as AddressInfo;
   const rules = join(root, 'rules.yaml');
   writeFileSync(
@@ -82,6 +86,8 @@ rules:
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
+    // what it had written to its connections when it was killed is still on its way
+    while ((await connections()) > 0) await delay(1);
     const known = recorded(join(state, 'state.json'));
     // what this one sent and the file does not know will be sent again
     for (const [fingerprint, { times }] of arrived) {
