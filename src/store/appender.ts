@@ -167,13 +167,18 @@ export class Appender {
   #writeLines(fd: number, lines: string | Buffer): number {
     const bytes = Buffer.from(lines);
     let done = 0;
-    for (let end; done < bytes.length; done = end) {
-      end = bytes.indexOf(NEWLINE, done) + 1 || bytes.length;
-      const line = bytes.subarray(done, end);
-      const from = fstatSync(fd).size;
-      const stored = this.#write(fd, line);
-      if (stored < line.length) return done + stored;
-      if (!inOnePiece(fd, from, line)) return done;
+    try {
+      for (let end; done < bytes.length; done = end) {
+        end = bytes.indexOf(NEWLINE, done) + 1 || bytes.length;
+        const line = bytes.subarray(done, end);
+        const from = fstatSync(fd).size;
+        const stored = this.#write(fd, line);
+        if (stored < line.length) return done + stored;
+        if (!inOnePiece(fd, from, line)) return done;
+      }
+    } catch (error) {
+      // Lines before it are stored, and must not be stored again.
+      if (done === 0) throw error;
     }
     return done;
   }

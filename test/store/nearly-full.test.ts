@@ -68,6 +68,23 @@ describe('on a nearly full file system', () => {
     expect(appender.refusal).toBeUndefined();
   });
 
+  it.each(['ENOSPC', 'EIO'])('what came before %s is stored', (code) => {
+    const { appender, write } = setup();
+    write
+      .mockImplementationOnce((fd, text) => writeSync(fd, text))
+      .mockImplementationOnce(() => {
+        throw Object.assign(new Error(code), { code });
+      });
+    expect(appender.append(0, BATCH)).toBe(LINES[0].length);
+    expect(appender.refusal).toBe('full');
+    expect(readFileSync(path, 'utf8')).toBe('one\n');
+    write.mockImplementationOnce(() => {
+      throw Object.assign(new Error(code), { code });
+    });
+    expect(appender.append(0, BATCH)).toBe(0);
+    expect(appender.refusal).toBe(code === 'EIO' ? 'io' : 'full');
+  });
+
   it('a short write says what is whole', () => {
     const { appender, write } = setup();
     write
