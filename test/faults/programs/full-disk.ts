@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readAcknowledged } from '../audit.js';
 import { exited } from '../processes.js';
 import { HOLD_MS, RECHECK_MS } from '../settings.js';
+import { mountSmallDisk } from '../small-disk.js';
 
 interface Settings {
   readonly shards: string;
@@ -35,10 +36,7 @@ async function succeeded(child: ChildProcess, who: string): Promise<void> {
   if (child.exitCode !== 0) throw new Error(`${who} ended with ${child.exitCode ?? child.signalCode}`);
 }
 
-const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'cfn-faults', shards], {
-  encoding: 'utf8',
-});
-if (mount.status !== 0) throw new Error(mount.stderr);
+mountSmallDisk(shards);
 const children = Array.from({ length: 8 }, (_, agent) =>
   start(writers[agent % writers.length]!, {
     directory: shards,

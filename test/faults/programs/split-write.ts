@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { copyFileSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -7,6 +7,7 @@ import { createEmitter } from '../../../src/store/emitter.js';
 import { liveName } from '../../../src/store/shard.js';
 import { padding } from '../padding.js';
 import { exited } from '../processes.js';
+import { mountSmallDisk } from '../small-disk.js';
 
 interface Settings {
   readonly shards: string;
@@ -26,10 +27,7 @@ const BETWEEN_US = 200_000;
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
 const { shards, archive, acknowledgements, rounds } = settings;
-const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'cfn-faults', shards], {
-  encoding: 'utf8',
-});
-if (mount.status !== 0) throw new Error(mount.stderr);
+mountSmallDisk(shards);
 const filler = openSync(join(shards, 'filler'), 'w');
 const live = join(shards, liveName(0));
 const emitter = createEmitter({ directory: shards, shards: 1, agent: 'neighbour' });
